@@ -1,0 +1,63 @@
+# `make demo` and `make test` do everything a fresh Debian 12 with make, git and root (or sudo) needs; see README.md.
+SHELL := /bin/sh
+PYTHON ?= /usr/bin/python3
+JOBS ?= $(shell nproc)
+PREFIX ?= /usr/local
+FUZZ_SECONDS ?= 60
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test build packages models samples debug asan tsan lint fuzz bench install clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: build models samples ## transcribe real recordings in parallel and print text, speed and error rate
+	@$(PYTHON) tools/demo.py
+
+test: build models samples ## build everything and run all tests
+	ctest --preset release -j $(JOBS)
+
+build: packages ## release build: build/release/bin/tutti
+	@cmake --preset release
+	ninja -C build/release -j $(JOBS)
+
+packages: ## install the Debian packages that are missing (packages.txt)
+	@tools/install_packages.sh build
+
+models: packages ## fetch the default models into .cache/models
+	@$(PYTHON) tools/fetch_models.py
+
+samples: packages ## make the sample recordings in .cache/samples
+	@$(PYTHON) tools/make_samples.py
+
+debug: packages ## debug build
+	@cmake --preset debug && ninja -C build/debug -j $(JOBS)
+
+# TSan cannot place its shadow memory under high-entropy address randomisation.
+FIXED_ADDRESSES = $(shell setarch -R true 2>/dev/null && echo setarch -R)
+
+asan: packages models samples ## all tests under AddressSanitizer and UndefinedBehaviorSanitizer
+	@cmake --preset asan && ninja -C build/asan -j $(JOBS)
+	ctest --preset asan -j $(JOBS)
+
+tsan: packages models samples ## all tests under ThreadSanitizer
+	@cmake --preset tsan && ninja -C build/tsan -j $(JOBS)
+	$(FIXED_ADDRESSES) ctest --preset tsan -j $(JOBS)
+
+lint: packages models ## formatting, clang with -Wthread-safety, clang-tidy, floors, twin READMEs
+	@tools/install_packages.sh check
+	@tools/lint.sh $(JOBS)
+
+fuzz: packages ## every fuzzer for FUZZ_SECONDS (60)
+	@tools/install_packages.sh check
+	@cmake --preset fuzz && ninja -C build/fuzz -j $(JOBS)
+	@tools/fuzz.sh $(FUZZ_SECONDS) $(JOBS)
+
+bench: build models ## speed of each part on this machine
+	@for part in frontend vad encoder asr; do build/release/bin/tutti bench $$part || exit 1; done
+
+install: build ## install into PREFIX (/usr/local)
+	cmake --install build/release --prefix $(PREFIX)
+
+clean: ## remove build/; .cache (models, samples) stays
+	rm -rf build

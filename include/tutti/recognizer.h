@@ -1,0 +1,146 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "tutti/transcript.h"
+#include "tutti/vad.h"
+
+namespace tutti {
+
+class SyncPoints;
+
+struct RecognizerOptions {
+  std::string model;       // directory of a recognition model (FunASR layout)
+  std::string vad;         // directory of a VAD model; empty: every recording is one segment
+  int threads = 0;         // workers that run the network; 0: one per core
+  int decode_threads = 0;  // threads that decode, detect speech and make features; 0: as many as workers
+  // A batch takes segments until it holds this many seconds of audio.
+  double batch_seconds = 60;
+  // Segments that wait for a worker; beyond either bound, decoding pauses.
+  double queue_seconds = 600;
+  int64_t queue_bytes = int64_t{256} << 20;
+  // Recordings accepted by Submit and not yet finished; beyond it Submit gives ResourceExhausted.
+  int64_t max_pending = 100'000;
+  SyncPoints* sync_points = nullptr;  // tests only
+};
+
+enum class Channels { kMix, kSplit };
+enum class Priority { kInteractive, kBatch };
+
+struct Progress {
+  int64_t audio_ms_decoded = 0;
+  int64_t segments_found = 0;
+  int64_t segments_done = 0;
+};
+
+// What one request may choose. Nothing here touches the model or another request.
+struct TranscribeOptions {
+  bool use_vad = true;                    // no effect without a VAD model
+  std::optional<VadOptions> vad_options;  // none: the VAD package's defaults, fixed silence
+  Channels channels = Channels::kMix;
+  std::string raw_format;  // "s16le:16000:1": take the input as headerless audio; empty: detect
+  // A segment longer than this is cut at its quietest place, so that attention stays affordable.
+  int64_t max_segment_ms = 120'000;
+  int64_t max_duration_ms = int64_t{24} * 3600 * 1000;
+  Priority priority = Priority::kBatch;
+  std::optional<std::chrono::steady_clock::time_point> deadline;  // past it: DeadlineExceeded
+  // Called from the recogniser's threads, never two at a time for one request and never after its on_done; must be
+  // quick and must not throw.
+  std::function<void(const Progress&)> progress;
+};
+
+// Audio to transcribe.
+class AudioInput {
+ public:
+  static AudioInput File(std::string path);
+  // A whole encoded file in memory. `name` is for messages and results.
+  static AudioInput Bytes(std::shared_ptr<const std::string> bytes, std::string name);
+  // Decoded samples, interleaved when channels > 1, in [-1, 1].
+  static AudioInput Samples(std::vector<float> samples, int sample_rate, int channels, std::string name);
+
+  const std::string& name() const { return name_; }
+
+ private:
+  friend struct AudioInputAccess;
+  std::string name_;
+  std::string path_;
+  std::shared_ptr<const std::string> bytes_;
+  std::shared_ptr<const std::vector<float>> samples_;
+  int sample_rate_ = 0;
+  int sample_channels_ = 0;
+};
+
+// One accepted request. Thread-safe.
+class Transcription {
+ public:
+  virtual ~Transcription() = default;
+
+  // Blocks until the result is there; any number of calls. Cancelled after Cancel, DeadlineExceeded past the deadline.
+  virtual const absl::StatusOr<Transcript>& Wait() = 0;
+  virtual bool done() const = 0;
+  // Work that has not started will not; Wait returns Cancelled unless the result was already complete. Idempotent.
+  virtual void Cancel() = 0;
+};
+
+// Voice activity of a live stream; see VadEvent. Not thread-safe, one owner each; independent of every other stream.
+class VadSession {
+ public:
+  virtual ~VadSession() = default;
+  // 16 kHz mono samples in [-1, 1]. With `is_final` the stream ends and starts anew with the next call.
+  virtual std::vector<VadEvent> Accept(std::span<const float> samples, bool is_final) = 0;
+};
+
+// Transcribes any number of recordings at once with one copy of the weights.
+//
+// Segments of all recordings share ragged batches; a result depends only on its own audio and options, never on
+// threads, neighbours or order of arrival.
+//
+// Thread-safe: any number of threads may call any method at the same time. The destructor cancels what is pending and
+// waits for its threads.
+class Recognizer {
+ public:
+  // Loads and packs the weights, starts the threads. Errors name the file and the field.
+  static absl::StatusOr<std::unique_ptr<Recognizer>> Create(const RecognizerOptions& options);
+  virtual ~Recognizer() = default;
+
+  // Blocks until done; beyond max_pending it waits for its turn.
+  virtual absl::StatusOr<Transcript> Transcribe(AudioInput input, const TranscribeOptions& options = {}) = 0;
+
+  // Accepts a request and returns at once. `on_done`, if any, is called once from a thread of the recogniser, before
+  // Wait returns; it may submit more but must neither wait nor throw. ResourceExhausted beyond max_pending,
+  // InvalidArgument for options out of range.
+  using OnDone = std::function<void(const absl::StatusOr<Transcript>&)>;
+  virtual absl::StatusOr<std::shared_ptr<Transcription>> Submit(AudioInput input, const TranscribeOptions& options = {},
+                                                                OnDone on_done = nullptr) = 0;
+
+  // Transcribes files with bounded read-ahead and calls `on_result` for each in the order given, from the calling
+  // thread. A file that fails gets its status and harms no other. Stops early when `on_result` returns false.
+  using OnResult = std::function<bool(size_t index, const absl::StatusOr<Transcript>&)>;
+  virtual void TranscribeFiles(std::span<const std::string> files, const TranscribeOptions& options,
+                               const OnResult& on_result) = 0;
+
+  // FailedPrecondition without a VAD model.
+  virtual absl::StatusOr<std::unique_ptr<VadSession>> OpenStream(const VadOptions& options) = 0;
+  // Speech segments of a whole recording, one list per channel; the work is done on the calling thread.
+  // FailedPrecondition without a VAD model.
+  struct SpeechResult {
+    int64_t duration_ms = 0;
+    std::vector<std::vector<VadSegment>> channels;
+  };
+  virtual absl::StatusOr<SpeechResult> DetectSpeech(AudioInput input, const TranscribeOptions& options = {}) = 0;
+
+  virtual int threads() const = 0;
+  // Defaults of the VAD package; VadOptions{} without one.
+  virtual VadOptions default_vad_options() const = 0;
+};
+
+}  // namespace tutti

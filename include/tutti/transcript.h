@@ -1,0 +1,49 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace tutti {
+
+// A word or a Chinese character.
+struct Token {
+  std::string text;
+  std::optional<int64_t> start_ms;  // from the start of the recording; none where the model has no times
+  std::optional<int64_t> end_ms;
+  float score = 0;  // mean log-probability, ≤ 0
+};
+
+// A stretch of speech between two pauses.
+struct Segment {
+  int64_t start_ms = 0;
+  int64_t end_ms = 0;
+  int channel = 0;  // 0 when channels were mixed
+  std::string text;
+  std::vector<Token> tokens;
+};
+
+// Where the time of one recording went, in seconds. CPU work is added up over its segments; a batch's time is shared
+// out by frames. Waiting in queues is in `wall` only.
+struct Timings {
+  double decode = 0;
+  double vad = 0;
+  double features = 0;
+  double recognise = 0;
+  double wall = 0;  // from Submit to the result
+};
+
+struct Transcript {
+  std::string file;  // the name given with the input
+  int64_t duration_ms = 0;
+  int channels = 1;  // transcribed separately
+  std::string text;
+  std::vector<Segment> segments;  // by start, then channel
+  bool truncated = false;         // the audio broke off; what could be decoded was transcribed
+  std::string model;
+  std::string compute_type;
+  Timings timings;
+};
+
+}  // namespace tutti

@@ -1,0 +1,91 @@
+#include "base/file.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <utility>
+
+namespace tutti {
+namespace {
+
+absl::Status SystemError(const std::string& what, const std::string& path, int error) {
+  const std::string message = fmt::format("{}: cannot {}: {}", path, what, std::strerror(error));
+  if (error == ENOENT || error == ENOTDIR) return absl::NotFoundError(message);
+  if (error == EACCES || error == EPERM) return absl::PermissionDeniedError(message);
+  if (error == ENOSPC || error == EDQUOT) return absl::ResourceExhaustedError(message);
+  return absl::UnavailableError(message);
+}
+
+class FileDescriptor {
+ public:
+  explicit FileDescriptor(int fd) : fd_(fd) {}
+  ~FileDescriptor() {
+    if (fd_ >= 0) close(fd_);
+  }
+  FileDescriptor(const FileDescriptor&) = delete;
+  FileDescriptor& operator=(const FileDescriptor&) = delete;
+
+  int get() const { return fd_; }
+  int Close() { return close(std::exchange(fd_, -1)); }
+
+ private:
+  int fd_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<const MappedFile>> MappedFile::Open(const std::string& path) {
+  const FileDescriptor fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (fd.get() < 0) return SystemError("open", path, errno);
+  struct stat info {};
+  if (fstat(fd.get(), &info) != 0) return SystemError("stat", path, errno);
+  if (!S_ISREG(info.st_mode)) return InvalidArgument("{}: expected a regular file", path);
+  const auto size = static_cast<size_t>(info.st_size);
+  void* data = nullptr;
+  if (size > 0) {
+    data = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd.get(), 0);
+    if (data == MAP_FAILED) return SystemError("map", path, errno);
+  }
+  return std::shared_ptr<const MappedFile>(new MappedFile(path, static_cast<const std::byte*>(data), size));
+}
+
+MappedFile::~MappedFile() {
+  if (data_ != nullptr) munmap(const_cast<std::byte*>(data_), size_);
+}
+
+absl::StatusOr<std::string> ReadFile(const std::string& path, int64_t max_bytes) {
+  TUTTI_ASSIGN_OR_RETURN(const auto file, MappedFile::Open(path));
+  const auto bytes = file->bytes();
+  if (static_cast<int64_t>(bytes.size()) > max_bytes) {
+    return InvalidArgument("{}: {} bytes, at most {} are allowed here", path, bytes.size(), max_bytes);
+  }
+  return std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+}
+
+absl::Status WriteFileAtomically(const std::string& path, std::string_view bytes) {
+  // Process and address make the name unique among the writers of one machine; O_EXCL catches the rest.
+  const std::string temporary = fmt::format("{}.{}.{:x}.tmp", path, getpid(), reinterpret_cast<uintptr_t>(&bytes));
+  FileDescriptor fd(open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
+  if (fd.get() < 0) return SystemError("create", temporary, errno);
+  const auto fail = [&temporary, &path](const char* what) {
+    const int error = errno;
+    unlink(temporary.c_str());
+    return SystemError(what, path, error);
+  };
+  while (!bytes.empty()) {
+    const ssize_t written = write(fd.get(), bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return fail("write");
+    bytes.remove_prefix(static_cast<size_t>(written));
+  }
+  if (fd.Close() != 0) return fail("close");
+  if (rename(temporary.c_str(), path.c_str()) != 0) return fail("rename the finished file to");
+  return absl::OkStatus();
+}
+
+}  // namespace tutti

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/status.h"
+
+namespace tutti {
+
+// A whole file mapped read-only into memory; pages come in when they are read and are shared between processes.
+// Immutable, safe from any thread. The file must not be truncated while it is mapped.
+class MappedFile {
+ public:
+  // NotFound or PermissionDenied with the path and the system's reason. An empty file maps to no bytes.
+  static absl::StatusOr<std::shared_ptr<const MappedFile>> Open(const std::string& path);
+  ~MappedFile();
+
+  MappedFile(const MappedFile&) = delete;
+  MappedFile& operator=(const MappedFile&) = delete;
+
+  const std::string& path() const { return path_; }
+  std::span<const std::byte> bytes() const { return {data_, size_}; }
+
+ private:
+  MappedFile(std::string path, const std::byte* data, size_t size) : path_(std::move(path)), data_(data), size_(size) {}
+
+  const std::string path_;
+  const std::byte* const data_;
+  const size_t size_;
+};
+
+// The file's bytes. InvalidArgument when it has more than `max_bytes`.
+absl::StatusOr<std::string> ReadFile(const std::string& path, int64_t max_bytes = int64_t{1} << 30);
+
+// Writes to a temporary name in the same folder, then renames, so that a reader sees the old file or the whole new one.
+absl::Status WriteFileAtomically(const std::string& path, std::string_view bytes);
+
+}  // namespace tutti

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "checkpoint/config.h"
+#include "checkpoint/tensor.h"
+
+namespace tutti {
+
+// Mean shift and scale per feature: y = (x + shift) · scale (spec §2.3). Both empty when the model has no CMVN.
+struct Cmvn {
+  std::vector<float> shift;
+  std::vector<float> scale;
+};
+
+// Parses a Kaldi am.mvn text. `source_name` is for errors.
+absl::StatusOr<Cmvn> ParseCmvn(std::string_view text, std::string_view source_name);
+
+// id → token. tokens.json: an array of strings; tokens.txt: one a line.
+absl::StatusOr<std::vector<std::string>> ParseTokensJson(std::string_view text, std::string_view source_name);
+std::vector<std::string> ParseTokensText(std::string_view text);
+
+// word → pieces, `word piece piece …` a line.
+using SegDict = std::map<std::string, std::vector<std::string>, std::less<>>;
+SegDict ParseSegDict(std::string_view text);
+
+// A FunASR/ModelScope model directory as downloaded (spec §13.1): configuration.json's file_path_metas, or detection
+// by file name, merged over config.yaml. Small files are parsed at once, weights are mapped.
+//
+// Immutable, safe from any thread.
+struct ModelPackage {
+  // NotFound when the directory or a file it names is missing, InvalidArgument when one is malformed.
+  static absl::StatusOr<ModelPackage> Open(const std::string& directory);
+
+  std::string directory;
+  Config config;
+  std::string model_type;  // config's `model`: "Paraformer", "FsmnVADStreaming", …
+  std::shared_ptr<const Checkpoint> weights;
+  Cmvn cmvn;                        // empty: none configured
+  std::vector<std::string> tokens;  // empty: none (VAD)
+  SegDict seg_dict;                 // empty: none
+};
+
+}  // namespace tutti

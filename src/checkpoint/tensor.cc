@@ -1,0 +1,142 @@
+#include "checkpoint/tensor.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "base/file.h"
+#include "checkpoint/half.h"
+#include "checkpoint/tensor_table.h"
+
+namespace tutti {
+namespace {
+
+bool StartsWith(std::span<const std::byte> bytes, std::string_view magic) {
+  return bytes.size() >= magic.size() && std::memcmp(bytes.data(), magic.data(), magic.size()) == 0;
+}
+
+absl::StatusOr<TensorTable> Read(std::span<const std::byte> bytes) {
+  using namespace std::string_view_literals;
+  if (StartsWith(bytes, "PK\x03\x04"sv)) return ReadTorchZip(bytes);
+  // A pickle of protocol 2 whose first value is torch's 10-byte magic number.
+  if (StartsWith(bytes, "\x80\x02\x8a\x0a"sv)) return ReadTorchLegacy(bytes);
+  // ModelProto.ir_version, the first field every exporter writes.
+  if (StartsWith(bytes, "\x08"sv)) return ReadOnnx(bytes);
+  if (StartsWith(bytes, "GGUF"sv)) return Unimplemented("a GGUF file; expected model.pt or model.onnx");
+  std::vector<int> head;
+  for (const std::byte b : bytes.first(std::min<size_t>(bytes.size(), 4))) head.push_back(static_cast<int>(b));
+  return InvalidArgument("unknown weights file: {} bytes that start with [{:02x}]; expected a torch file (PK…) or ONNX",
+                         bytes.size(), fmt::join(head, " "));
+}
+
+// `convert` takes one stored element to float. Elements are not aligned.
+template <typename Stored, typename Convert>
+std::vector<float> ConvertAll(const TensorView& view, Convert convert) {
+  std::vector<float> floats(static_cast<size_t>(view.elements()));
+  const std::byte* from = view.data;
+  for (float& to : floats) {
+    Stored stored;
+    std::memcpy(&stored, from, sizeof(stored));
+    to = convert(stored);
+    from += sizeof(stored);
+  }
+  return floats;
+}
+
+}  // namespace
+
+std::string_view Name(DType dtype) {
+  switch (dtype) {
+    case DType::kF32:
+      return "f32";
+    case DType::kF16:
+      return "f16";
+    case DType::kBF16:
+      return "bf16";
+    case DType::kF64:
+      return "f64";
+    case DType::kI64:
+      return "i64";
+    case DType::kI32:
+      return "i32";
+    case DType::kI8:
+      return "i8";
+    case DType::kU8:
+      return "u8";
+  }
+  return "?";
+}
+
+int64_t ByteSize(DType dtype) {
+  switch (dtype) {
+    case DType::kF64:
+    case DType::kI64:
+      return 8;
+    case DType::kF32:
+    case DType::kI32:
+      return 4;
+    case DType::kF16:
+    case DType::kBF16:
+      return 2;
+    case DType::kI8:
+    case DType::kU8:
+      return 1;
+  }
+  return 1;
+}
+
+int64_t TensorView::elements() const {
+  int64_t product = 1;
+  for (const int64_t size : shape) product *= size;
+  return product;
+}
+
+absl::StatusOr<std::shared_ptr<const Checkpoint>> Checkpoint::Open(const std::string& path) {
+  TUTTI_ASSIGN_OR_RETURN(auto file, MappedFile::Open(path));
+  const auto bytes = file->bytes();
+  return Parse(path, bytes, std::move(file));
+}
+
+absl::StatusOr<std::shared_ptr<const Checkpoint>> Checkpoint::Parse(std::string path, std::span<const std::byte> bytes,
+                                                                    std::shared_ptr<const void> owner) {
+  auto table = Read(bytes);
+  if (!table.ok()) return WithContext(table.status(), path);
+  table->copies.push_back(std::move(owner));
+  return std::make_shared<const Checkpoint>(std::move(path), std::move(table->tensors), std::move(table->copies));
+}
+
+Checkpoint::Checkpoint(std::string path, TensorMap tensors, std::vector<std::shared_ptr<const void>> owners)
+    : path_(std::move(path)), tensors_(std::move(tensors)), owners_(std::move(owners)) {}
+
+absl::StatusOr<TensorView> Checkpoint::Find(std::string_view name) const {
+  const auto found = tensors_.find(name);
+  if (found == tensors_.end()) return NotFound("{}: no tensor {} among {}", path_, name, tensors_.size());
+  return found->second;
+}
+
+absl::StatusOr<std::vector<float>> Checkpoint::Floats(std::string_view name, std::span<const int64_t> shape) const {
+  TUTTI_ASSIGN_OR_RETURN(const TensorView view, Find(name));
+  const bool fits = std::equal(shape.begin(), shape.end(), view.shape.begin(), view.shape.end(),
+                               [](int64_t expected, int64_t found) { return expected == -1 || expected == found; });
+  if (!fits) {
+    return InvalidArgument("{}: tensor {} has shape [{}], expected [{}]", path_, name, fmt::join(view.shape, ", "),
+                           fmt::join(shape, ", "));
+  }
+  switch (view.dtype) {
+    case DType::kF32:
+      return ConvertAll<float>(view, [](float value) { return value; });
+    case DType::kF16:
+      return ConvertAll<uint16_t>(view, FloatFromHalf);
+    case DType::kBF16:
+      return ConvertAll<uint16_t>(view, FloatFromBFloat16);
+    case DType::kF64:
+      return ConvertAll<double>(view, [](double value) { return static_cast<float>(value); });
+    default:
+      return InvalidArgument("{}: tensor {} is {}, expected f32, f16, bf16 or f64", path_, name, Name(view.dtype));
+  }
+}
+
+}  // namespace tutti

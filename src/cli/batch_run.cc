@@ -1,0 +1,157 @@
+#include "cli/batch_run.h"
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <utility>
+
+#include "base/mutex.h"
+
+namespace tutti {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+constexpr std::chrono::milliseconds kTick(100);  // how late a signal or the bar may be noticed
+
+// Outcomes on their way from the job's threads to the one that writes. Thread-safe.
+class Outcomes {
+ public:
+  using Item = std::pair<size_t, Outcome>;
+
+  void Push(size_t index, Outcome outcome) TUTTI_EXCLUDES(mu_) {
+    MutexLock lock(mu_);
+    items_.emplace_back(index, std::move(outcome));
+    changed_.NotifyOne();
+  }
+
+  // Everything there is; waits until `deadline` for something.
+  std::vector<Item> Take(Clock::time_point deadline) TUTTI_EXCLUDES(mu_) {
+    MutexLock lock(mu_);
+    while (items_.empty() && changed_.WaitUntil(mu_, deadline)) {
+    }
+    return std::exchange(items_, {});
+  }
+
+ private:
+  Mutex mu_;
+  CondVar changed_;
+  std::vector<Item> items_ TUTTI_GUARDED_BY(mu_);
+};
+
+class Run {
+ public:
+  Run(std::span<const Input> inputs, RecordingJob& job, ResultWriter& writer, ProgressDisplay& display,
+      const Interrupt& interrupt, const BatchOptions& options)
+      : inputs_(inputs), job_(job), writer_(writer), display_(display), interrupt_(interrupt), options_(options) {}
+
+  BatchResult ToTheEnd() {
+    for (size_t i = 0; i < inputs_.size(); ++i) {
+      if (writer_.is_done(i)) {
+        ++result_.state.skipped;
+      } else {
+        ++result_.state.files;
+        result_.state.bytes += inputs_[i].bytes;
+      }
+    }
+    while (true) {
+      if (!stopping_ && interrupt_.requested()) {
+        result_.interrupted = true;
+        Stop();
+      }
+      while (!stopping_ && next_ < inputs_.size() && running_ < options_.max_started) StartNext();
+      Show();
+      if (running_ == 0 && (stopping_ || next_ == inputs_.size())) break;
+      for (auto& [index, outcome] : outcomes_->Take(Clock::now() + kTick)) {
+        --running_;
+        Finish(index, std::move(outcome));
+      }
+    }
+    KeepOutputError(writer_.Finish());
+    for (auto& [index, failed] : failed_) result_.failed.push_back(std::move(failed));
+    return std::move(result_);
+  }
+
+ private:
+  void StartNext() {
+    const size_t index = next_++;
+    if (writer_.is_done(index)) {
+      KeepOutputError(writer_.WriteFailure(index, ""));
+    } else if (!inputs_[index].status.ok()) {
+      Finish(index, {.status = inputs_[index].status, .texts = {}, .audio_ms = 0});
+    } else {
+      ++running_;
+      job_.Start(index, inputs_[index],
+                 [outcomes = outcomes_, index](Outcome outcome) { outcomes->Push(index, std::move(outcome)); });
+    }
+  }
+
+  void Finish(size_t index, Outcome outcome) {
+    const std::string& file = inputs_[index].path;
+    if (absl::IsCancelled(outcome.status) && stopping_) return;
+    if (outcome.status.ok()) {
+      outcome.status = writer_.Write(index, outcome.texts);
+      if (!writer_.to_files()) KeepOutputError(outcome.status);
+    } else {
+      KeepOutputError(writer_.WriteFailure(index, options_.failure_text(file, outcome.status)));
+    }
+    RunState& state = result_.state;
+    ++(outcome.status.ok() ? state.done : state.failed);
+    state.bytes_finished += inputs_[index].bytes;
+    finished_audio_ms_ += outcome.audio_ms;
+    Measure();
+    display_.FileDone(file, outcome.status, static_cast<double>(outcome.audio_ms) / 1000, state);
+    if (!outcome.status.ok()) {
+      failed_.emplace(index, FailedInput{file, outcome.status});
+      if (options_.fail_fast) Stop();
+    }
+  }
+
+  void Stop() {
+    if (std::exchange(stopping_, true)) return;
+    job_.CancelAll();
+  }
+
+  void KeepOutputError(const absl::Status& status) {
+    if (status.ok()) return;
+    if (result_.output.ok()) result_.output = status;
+    Stop();
+  }
+
+  // Work in progress is an estimate that may go back when a file ends; what is shown does not.
+  void Measure() {
+    const double seconds = static_cast<double>(finished_audio_ms_ + job_.audio_ms_in_progress()) / 1000;
+    result_.state.audio_seconds =
+        running_ == 0 ? static_cast<double>(finished_audio_ms_) / 1000 : std::max(result_.state.audio_seconds, seconds);
+    result_.state.elapsed_seconds = std::chrono::duration<double>(Clock::now() - started_).count();
+  }
+
+  void Show() {
+    Measure();
+    display_.Update(result_.state, Clock::now());
+  }
+
+  const std::span<const Input> inputs_;
+  RecordingJob& job_;
+  ResultWriter& writer_;
+  ProgressDisplay& display_;
+  const Interrupt& interrupt_;
+  const BatchOptions& options_;
+  const Clock::time_point started_ = Clock::now();
+  const std::shared_ptr<Outcomes> outcomes_ = std::make_shared<Outcomes>();  // outlives a late `done`
+
+  size_t next_ = 0;
+  size_t running_ = 0;
+  bool stopping_ = false;
+  int64_t finished_audio_ms_ = 0;
+  std::map<size_t, FailedInput> failed_;
+  BatchResult result_;
+};
+
+}  // namespace
+
+BatchResult RunBatch(std::span<const Input> inputs, RecordingJob& job, ResultWriter& writer, ProgressDisplay& display,
+                     const Interrupt& interrupt, const BatchOptions& options) {
+  return Run(inputs, job, writer, display, interrupt, options).ToTheEnd();
+}
+
+}  // namespace tutti

@@ -1,0 +1,83 @@
+#include "cli/models_command.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <iterator>
+#include <nlohmann/json.hpp>
+
+#include "cli/exit_codes.h"
+#include "cli/model_info.h"
+#include "cli/model_registry.h"
+#include "cli/usage_error.h"
+
+namespace tutti {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string ListJson(const ModelRegistry& registry) {
+  Json list = Json::array();
+  for (const RegisteredModel& model : registry.models()) {
+    list.push_back({{"name", model.name},
+                    {"kind", model.kind},
+                    {"directory", model.directory.empty() ? Json(nullptr) : Json(model.directory)},
+                    {"origin", model.origin},
+                    {"license", model.license}});
+  }
+  return list.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+std::string ListText(const ModelRegistry& registry) {
+  std::string out;
+  for (const RegisteredModel& model : registry.models()) {
+    fmt::format_to(
+        std::back_inserter(out), "{}\n  kind     {}\n  state    {}\n  origin   {}\n  licence  {}\n", model.name,
+        model.kind,
+        model.directory.empty() ? "missing: run `make models` in the source tree" : "present in " + model.directory,
+        model.origin, model.license.empty() ? "not stated" : model.license);
+  }
+  return out;
+}
+
+}  // namespace
+
+CLI::App* ModelsCommand::Define(CLI::App& app) {
+  CLI::App* command = app.add_subcommand("models", "list the registered models, or look into one");
+  command->require_subcommand(1);
+  command->footer(
+      "Examples:\n"
+      "  tutti models list\n"
+      "  tutti models info fsmn-vad\n"
+      "  tutti models info ~/models/speech_paraformer-large\n"
+      "\n"
+      "A registered name stands in registry.json of a models folder. Searched are, in this order, $TUTTI_MODELS,\n"
+      "share/tutti/models beside bin/, models/ and .cache/models/ of the source tree, ~/.cache/tutti/models.");
+  list_ = command->add_subcommand("list", "names, where each model is and where it came from");
+  CLI::App* info = command->add_subcommand(
+      "info", "type, size and settings of a model, and whether this version runs it; exit code 1 when it does not");
+  info->add_option("MODEL", model_, "a FunASR model directory or a registered name")->required();
+  for (CLI::App* each : {list_, info}) each->add_flag("--json", json_, "print JSON");
+  return command;
+}
+
+int ModelsCommand::Run() const { return list_->parsed() ? List() : Info(); }
+
+int ModelsCommand::List() const {
+  const auto registry = ModelRegistry::Load(ModelRegistry::SearchFolders());
+  if (!registry.ok()) return CannotStart(registry.status());
+  fmt::print("{}", json_ ? ListJson(*registry) : ListText(*registry));
+  return kExitOk;
+}
+
+int ModelsCommand::Info() const {
+  const auto registry = ModelRegistry::Load(ModelRegistry::SearchFolders());
+  if (!registry.ok()) return CannotStart(registry.status());
+  const auto directory = registry->Find(model_);
+  if (!directory.ok()) return UsageError(directory.status());
+  const auto info = Inspect(*directory);
+  if (!info.ok()) return CannotStart(info.status());
+  fmt::print("{}", RenderInfo(*info, json_));
+  return info->runs.ok() ? kExitOk : kExitFailed;
+}
+
+}  // namespace tutti

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+
+#include "cli/batch_flags.h"
+#include "cli/vad_flags.h"
+
+namespace tutti {
+
+// tutti transcribe: speech in recordings → text. Define adds it to the command line and keeps a pointer to this.
+class TranscribeCommand {
+ public:
+  CLI::App* Define(CLI::App& app);
+  int Run() const;
+
+ private:
+  BatchFlags batch_;
+  VadFlags vad_flags_;
+  std::string model_ = "demo-paraformer";
+  std::string vad_ = "fsmn-vad";
+  int decode_threads_ = 0;
+  double batch_seconds_ = 60;
+  double queue_seconds_ = 600;
+};
+
+}  // namespace tutti

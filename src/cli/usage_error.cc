@@ -1,0 +1,19 @@
+#include "cli/usage_error.h"
+
+#include <cstdio>
+
+#include "cli/exit_codes.h"
+
+namespace tutti {
+
+int UsageError(const absl::Status& status) {
+  fmt::print(stderr, "tutti: {}\n", Message(status));
+  return kExitUsage;
+}
+
+int CannotStart(const absl::Status& status) {
+  fmt::print(stderr, "tutti: {}\n", Message(status));
+  return kExitFailed;
+}
+
+}  // namespace tutti

@@ -1,0 +1,65 @@
+#include "engine/feed_queue.h"
+
+#include <utility>
+#include <vector>
+
+namespace tutti {
+
+void FeedQueue::Add(std::unique_ptr<Feed> feed) {
+  MutexLock lock(mu_);
+  if (closed_) return;
+  Insert(std::move(feed));
+  changed_.NotifyOne();
+}
+
+void FeedQueue::Insert(std::unique_ptr<Feed> feed) {
+  const bool interactive = feed->request().options().priority == Priority::kInteractive;
+  const int64_t id = feed->request().id();
+  waiting_[interactive ? 0 : 1].emplace(id, std::move(feed));
+}
+
+std::unique_ptr<Feed> FeedQueue::Take(std::unique_ptr<Feed> unfinished) {
+  MutexLock lock(mu_);
+  if (unfinished != nullptr) Insert(std::move(unfinished));
+  while (!closed_) {
+    for (Line& line : waiting_) {
+      if (line.empty() || !line.begin()->second->can_run()) continue;
+      std::unique_ptr<Feed> feed = std::move(line.begin()->second);
+      line.erase(line.begin());
+      return feed;
+    }
+    changed_.Wait(mu_);
+  }
+  return nullptr;
+}
+
+void FeedQueue::Wake() {
+  MutexLock lock(mu_);
+  changed_.NotifyAll();
+}
+
+void FeedQueue::DropStopped() {
+  std::vector<std::unique_ptr<Feed>> dropped;
+  MutexLock lock(mu_);
+  for (Line& line : waiting_) {
+    for (auto it = line.begin(); it != line.end();) {
+      if (it->second->request().stopped()) {
+        dropped.push_back(std::move(it->second));
+        it = line.erase(it);
+      } else {
+        ++it;
+      }
+    }
+  }
+  changed_.NotifyAll();
+}
+
+void FeedQueue::Close() {
+  std::array<Line, 2> dropped;
+  MutexLock lock(mu_);
+  closed_ = true;
+  waiting_.swap(dropped);
+  changed_.NotifyAll();
+}
+
+}  // namespace tutti

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <memory>
+
+#include "base/mutex.h"
+#include "engine/feed.h"
+
+namespace tutti {
+
+// Recordings that wait for a decode thread, begun or not: interactive ones first, then by arrival.
+//
+// Of each priority only the first is ever handed out. While it waits for room among the segments, those behind it wait
+// too, so that no more recordings are open than there are threads, and a backlog holds paths, not audio.
+//
+// Thread-safe: any number of threads may call any method at the same time.
+class FeedQueue {
+ public:
+  FeedQueue() = default;
+  FeedQueue(const FeedQueue&) = delete;
+  FeedQueue& operator=(const FeedQueue&) = delete;
+
+  void Add(std::unique_ptr<Feed> feed) TUTTI_EXCLUDES(mu_);
+
+  // Puts `unfinished` (may be null) back in its place and waits for the most urgent one that can run, which may be the
+  // same. Null after Close.
+  std::unique_ptr<Feed> Take(std::unique_ptr<Feed> unfinished) TUTTI_EXCLUDES(mu_);
+
+  // Look again: a segment has left the queue, or a request has stopped.
+  void Wake() TUTTI_EXCLUDES(mu_);
+
+  // Lets go of the recordings whose request has stopped.
+  void DropStopped() TUTTI_EXCLUDES(mu_);
+
+  // Lets go of what waits; Take returns null from now on. Idempotent.
+  void Close() TUTTI_EXCLUDES(mu_);
+
+ private:
+  using Line = std::map<int64_t, std::unique_ptr<Feed>>;  // by arrival
+
+  void Insert(std::unique_ptr<Feed> feed) TUTTI_REQUIRES(mu_);
+
+  Mutex mu_;
+  CondVar changed_;
+  std::array<Line, 2> waiting_ TUTTI_GUARDED_BY(mu_);  // interactive, batch
+  bool closed_ TUTTI_GUARDED_BY(mu_) = false;
+};
+
+}  // namespace tutti

@@ -1,0 +1,157 @@
+#include "engine/recognizer_impl.h"
+
+#include <algorithm>
+#include <deque>
+#include <system_error>
+#include <utility>
+
+#include "engine/audio_input.h"
+#include "engine/detect_speech.h"
+#include "engine/no_throw.h"
+#include "models/vad_state_machine.h"
+
+namespace tutti {
+namespace {
+
+// Without a recognition model nothing is ever queued, and the value does not matter.
+double MsPerRow(const RecognizerParts& parts) {
+  if (parts.asr == nullptr) return 60;
+  const FrontendOptions& frontend = parts.asr->frontend()->options();
+  return 1000.0 * frontend.frame_shift * frontend.lfr_n / frontend.sample_rate;
+}
+
+int64_t RowsIn(double seconds, const RecognizerParts& parts) {
+  return std::max<int64_t>(1, static_cast<int64_t>(seconds * 1000 / MsPerRow(parts)));
+}
+
+// Requests in the order of their files; whatever is left at the end is cancelled.
+class InFlight {
+ public:
+  ~InFlight() {
+    for (const auto& request : requests_) {
+      if (request.ok()) (*request)->Cancel();
+    }
+    // The caller's progress function may not outlive this call.
+    for (const auto& request : requests_) {
+      if (request.ok()) (*request)->Wait();
+    }
+  }
+
+  size_t size() const { return requests_.size(); }
+  void Add(absl::StatusOr<std::shared_ptr<Request>> request) { requests_.push_back(std::move(request)); }
+
+  // Waits for the oldest and gives its result to `use`.
+  bool Finish(const std::function<bool(const absl::StatusOr<Transcript>&)>& use) {
+    const absl::StatusOr<std::shared_ptr<Request>> request = std::move(requests_.front());
+    requests_.pop_front();
+    return use(request.ok() ? (*request)->Wait() : absl::StatusOr<Transcript>(request.status()));
+  }
+
+ private:
+  std::deque<absl::StatusOr<std::shared_ptr<Request>>> requests_;
+};
+
+}  // namespace
+
+RecognizerImpl::RecognizerImpl(const RecognizerOptions& options, RecognizerParts parts)
+    : options_(options),
+      parts_(std::move(parts)),
+      segments_({.max_rows = RowsIn(options.queue_seconds, parts_), .max_bytes = options.queue_bytes},
+                [this] { feeds_.Wake(); }),
+      requests_(std::make_shared<RequestTable>(options.max_pending)) {}
+
+RecognizerImpl::~RecognizerImpl() {
+  requests_->Close();
+  feeds_.Close();
+  segments_.Close();
+  for (std::thread& thread : threads_) thread.join();
+}
+
+absl::Status RecognizerImpl::Start() {
+  if (parts_.asr == nullptr) return absl::OkStatus();
+  try {
+    requests_->Start([this] {
+      feeds_.DropStopped();
+      segments_.DropStopped();
+    });
+    for (int i = 0; i < options_.threads; ++i) threads_.emplace_back([this] { WorkerThread(); });
+    for (int i = 0; i < options_.decode_threads; ++i) threads_.emplace_back([this] { DecodeThread(); });
+  } catch (const std::system_error& e) {
+    return ResourceExhausted("recogniser: cannot start {} threads: {}", options_.threads + options_.decode_threads + 1,
+                             e.what());
+  }
+  return absl::OkStatus();
+}
+
+void RecognizerImpl::DecodeThread() {
+  Workspace workspace;
+  std::unique_ptr<Feed> feed;
+  while ((feed = feeds_.Take(std::move(feed))) != nullptr) {
+    if (!feed->Step(workspace)) feed = nullptr;
+  }
+}
+
+void RecognizerImpl::WorkerThread() {
+  Worker(parts_, segments_, RowsIn(options_.batch_seconds, parts_), options_.sync_points).Run();
+}
+
+absl::StatusOr<Transcript> RecognizerImpl::Transcribe(AudioInput input, const TranscribeOptions& options) {
+  TUTTI_ASSIGN_OR_RETURN(const auto request, Accept(true, std::move(input), options, nullptr));
+  return request->Wait();
+}
+
+absl::StatusOr<std::shared_ptr<Transcription>> RecognizerImpl::Submit(AudioInput input,
+                                                                      const TranscribeOptions& options,
+                                                                      OnDone on_done) {
+  return Accept(false, std::move(input), options, std::move(on_done));
+}
+
+absl::StatusOr<std::shared_ptr<Request>> RecognizerImpl::Accept(bool wait, AudioInput input,
+                                                                const TranscribeOptions& options, OnDone on_done) {
+  if (parts_.asr == nullptr) return FailedPrecondition("{}: no recognition model is loaded", input.name());
+  TUTTI_RETURN_IF_ERROR(CheckOptions(options));
+  TUTTI_ASSIGN_OR_RETURN(
+      auto request, requests_->Admit(wait, {.name = input.name(), .model = parts_.model_name, .compute_type = "f32"},
+                                     options, std::move(on_done), options_.sync_points));
+  feeds_.Add(std::make_unique<Feed>(request, std::move(input), parts_, segments_, options_.sync_points));
+  return request;
+}
+
+absl::Status RecognizerImpl::CheckOptions(const TranscribeOptions& options) const {
+  if (options.max_segment_ms < 1000 || options.max_segment_ms > 3'600'000) {
+    return InvalidArgument("max_segment_ms: {}, expected 1000 … 3600000", options.max_segment_ms);
+  }
+  if (options.max_duration_ms <= 0)
+    return InvalidArgument("max_duration_ms: {}, expected > 0", options.max_duration_ms);
+  if (options.vad_options) TUTTI_RETURN_IF_ERROR(Validate(*options.vad_options));
+  return ToDecodeOptions(options).status();
+}
+
+void RecognizerImpl::TranscribeFiles(std::span<const std::string> files, const TranscribeOptions& options,
+                                     const OnResult& on_result) {
+  const auto read_ahead = size_t{16} + 4 * static_cast<size_t>(options_.threads + options_.decode_threads);
+  InFlight in_flight;
+  for (size_t next = 0, done = 0; done < files.size(); ++done) {
+    for (; next < files.size() && in_flight.size() < read_ahead; ++next) {
+      in_flight.Add(Accept(true, AudioInput::File(files[next]), options, nullptr));
+    }
+    if (!in_flight.Finish([&](const auto& result) { return on_result(done, result); })) return;
+  }
+}
+
+absl::StatusOr<std::unique_ptr<VadSession>> RecognizerImpl::OpenStream(const VadOptions& options) {
+  if (parts_.vad == nullptr) return FailedPrecondition("OpenStream: no VAD model is loaded");
+  return OpenVadSession(parts_.vad, options, options_.sync_points);
+}
+
+absl::StatusOr<Recognizer::SpeechResult> RecognizerImpl::DetectSpeech(AudioInput input,
+                                                                      const TranscribeOptions& options) {
+  if (parts_.vad == nullptr) return FailedPrecondition("{}: no VAD model is loaded", input.name());
+  return NoThrow(input.name(), [&] { return tutti::DetectSpeech(parts_.vad, input, options, options_.sync_points); });
+}
+
+VadOptions RecognizerImpl::default_vad_options() const {
+  return parts_.vad != nullptr ? parts_.vad->default_options() : VadOptions{};
+}
+
+}  // namespace tutti

@@ -1,0 +1,136 @@
+#include "engine/request.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <tuple>
+#include <utility>
+
+#include "pipeline/text_join.h"
+
+namespace tutti {
+
+Request::Request(Identity identity, TranscribeOptions options, Recognizer::OnDone on_done,
+                 std::weak_ptr<RequestObserver> observer, SyncPoints* sync_points)
+    : identity_(std::move(identity)),
+      options_(std::move(options)),
+      observer_(std::move(observer)),
+      sync_points_(sync_points),
+      result_(absl::UnknownError("not finished")),
+      on_done_(std::move(on_done)) {}
+
+const absl::StatusOr<Transcript>& Request::Wait() {
+  MutexLock lock(mu_);
+  while (!done_) finished_.Wait(mu_);
+  return result_;
+}
+
+bool Request::done() const {
+  MutexLock lock(mu_);
+  return done_;
+}
+
+void Request::Cancel() {
+  if (cancelled_.exchange(true) || ending_) return;
+  if (const auto observer = observer_.lock()) observer->OnCancelled(id());
+}
+
+bool Request::stopped() const {
+  return cancelled_ || ending_ || (options_.deadline && std::chrono::steady_clock::now() >= *options_.deadline);
+}
+
+void Request::Decoded(int64_t audio_ms) {
+  {
+    MutexLock lock(mu_);
+    progress_.audio_ms_decoded = audio_ms;
+  }
+  ReportProgress();
+}
+
+void Request::ExpectSegment() {
+  MutexLock lock(mu_);
+  ++expected_segments_;
+  ++progress_.segments_found;
+}
+
+void Request::FeedingDone(const Recording& recording) {
+  Transcript transcript;
+  {
+    MutexLock lock(mu_);
+    fed_ = true;
+    transcript_.duration_ms = recording.duration_ms;
+    transcript_.channels = recording.channels;
+    transcript_.truncated = recording.truncated;
+    transcript_.timings.decode = recording.timings.decode;
+    transcript_.timings.vad = recording.timings.vad;
+    transcript_.timings.features = recording.timings.features;
+    if (!complete()) return;
+    transcript = Assemble();
+  }
+  Finish(std::move(transcript));
+}
+
+void Request::AddSegment(Segment segment, double seconds) {
+  Transcript transcript;
+  bool last = false;
+  {
+    MutexLock lock(mu_);
+    transcript_.segments.push_back(std::move(segment));
+    transcript_.timings.recognise += seconds;
+    ++finished_segments_;
+    ++progress_.segments_done;
+    last = complete();
+    if (last) transcript = Assemble();
+  }
+  ReportProgress();
+  if (last) Finish(std::move(transcript));
+}
+
+Transcript Request::Assemble() {
+  Transcript transcript = std::move(transcript_);
+  transcript.file = identity_.name;
+  transcript.model = identity_.model;
+  transcript.compute_type = identity_.compute_type;
+  std::ranges::sort(transcript.segments, {}, [](const Segment& segment) {
+    return std::tuple(segment.start_ms, segment.channel, segment.end_ms);
+  });
+  for (const Segment& segment : transcript.segments) AppendText(segment.text, transcript.text);
+  transcript.timings.wall = std::chrono::duration<double>(std::chrono::steady_clock::now() - submitted_).count();
+  return transcript;
+}
+
+void Request::FailStopped() {
+  if (cancelled_) {
+    Finish(absl::CancelledError(fmt::format("{}: cancelled", name())));
+  } else {
+    Finish(absl::DeadlineExceededError(fmt::format("{}: the deadline passed before it was transcribed", name())));
+  }
+}
+
+void Request::ReportProgress() {
+  if (!options_.progress) return;
+  MutexLock one_at_a_time(progress_mu_);
+  if (ending_) return;
+  Progress progress;
+  {
+    MutexLock lock(mu_);
+    progress = progress_;
+  }
+  options_.progress(progress);
+}
+
+void Request::Finish(absl::StatusOr<Transcript> result) {
+  if (ending_.exchange(true)) return;
+  { MutexLock after_the_last_report(progress_mu_); }
+  result_ = std::move(result);
+  if (const auto on_done = std::exchange(on_done_, nullptr)) on_done(result_);
+  {
+    MutexLock lock(mu_);
+    done_ = true;
+    finished_.NotifyAll();
+  }
+  if (const auto observer = observer_.lock()) observer->OnFinished(id());
+  ReachSyncPoint(sync_points_, "Request:finished");
+}
+
+}  // namespace tutti

@@ -1,0 +1,101 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/mutex.h"
+#include "base/sync_point.h"
+#include "tutti/recognizer.h"
+
+namespace tutti {
+
+// Whoever keeps account of requests. Called without locks held, from any thread.
+class RequestObserver {
+ public:
+  virtual ~RequestObserver() = default;
+  virtual void OnCancelled(int64_t id) = 0;
+  virtual void OnFinished(int64_t id) = 0;
+};
+
+// What feeding found out about a recording, besides its segments.
+struct Recording {
+  int64_t duration_ms = 0;
+  int channels = 1;
+  bool truncated = false;
+  Timings timings;  // decode, vad, features
+};
+
+// One recording from Submit to its result: gathers the segments as workers finish them, restores their order, and
+// reports once.
+//
+// It holds no audio and no queue, so a result cannot depend on either. Thread-safe.
+class Request final : public Transcription {
+ public:
+  struct Identity {
+    int64_t id = 0;  // order of arrival; given by the RequestTable
+    std::string name;
+    std::string model;
+    std::string compute_type;
+  };
+  Request(Identity identity, TranscribeOptions options, Recognizer::OnDone on_done,
+          std::weak_ptr<RequestObserver> observer, SyncPoints* sync_points);
+
+  const absl::StatusOr<Transcript>& Wait() override TUTTI_EXCLUDES(mu_);
+  bool done() const override TUTTI_EXCLUDES(mu_);
+  void Cancel() override;
+
+  int64_t id() const { return identity_.id; }
+  const std::string& name() const { return identity_.name; }
+  const TranscribeOptions& options() const { return options_; }
+
+  // More work on it would be for nothing: cancelled, past its deadline or finished.
+  bool stopped() const;
+
+  // For the feeder. Each segment is announced before it is queued, FeedingDone comes after the last.
+  void Decoded(int64_t audio_ms) TUTTI_EXCLUDES(mu_);
+  void ExpectSegment() TUTTI_EXCLUDES(mu_);
+  void FeedingDone(const Recording& recording) TUTTI_EXCLUDES(mu_);
+
+  // For workers. `seconds` is the segment's share of its batch's time.
+  void AddSegment(Segment segment, double seconds) TUTTI_EXCLUDES(mu_);
+
+  // Ends it with an error, unless it has ended before.
+  void Fail(const absl::Status& status) { Finish(status); }
+  // Ends it with Cancelled or DeadlineExceeded, whichever stopped() means.
+  void FailStopped();
+
+ private:
+  bool complete() const TUTTI_REQUIRES(mu_) { return fed_ && finished_segments_ == expected_segments_; }
+  Transcript Assemble() TUTTI_REQUIRES(mu_);
+  void ReportProgress() TUTTI_EXCLUDES(mu_, progress_mu_);
+  void Finish(absl::StatusOr<Transcript> result) TUTTI_EXCLUDES(mu_, progress_mu_);
+
+  const Identity identity_;
+  const TranscribeOptions options_;
+  const std::weak_ptr<RequestObserver> observer_;
+  SyncPoints* const sync_points_;
+  const std::chrono::steady_clock::time_point submitted_ = std::chrono::steady_clock::now();
+
+  std::atomic<bool> cancelled_ = false;
+  std::atomic<bool> ending_ = false;  // set once, by the thread that writes the result
+
+  // Written by the thread that set ending_, before done_; read by others after done_.
+  absl::StatusOr<Transcript> result_;
+  Recognizer::OnDone on_done_;
+
+  Mutex progress_mu_;  // held while the caller's progress function runs; taken before mu_
+
+  mutable Mutex mu_;
+  CondVar finished_;
+  Transcript transcript_ TUTTI_GUARDED_BY(mu_);
+  Progress progress_ TUTTI_GUARDED_BY(mu_);
+  int64_t expected_segments_ TUTTI_GUARDED_BY(mu_) = 0;
+  int64_t finished_segments_ TUTTI_GUARDED_BY(mu_) = 0;
+  bool fed_ TUTTI_GUARDED_BY(mu_) = false;
+  bool done_ TUTTI_GUARDED_BY(mu_) = false;
+};
+
+}  // namespace tutti

@@ -1,0 +1,128 @@
+#include "engine/segment_queue.h"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "base/status.h"
+
+namespace tutti {
+
+bool SegmentQueue::HasRoomFor(const QueuedSegment& segment) const {
+  MutexLock lock(mu_);
+  return Fits(segment);
+}
+
+bool SegmentQueue::Fits(const QueuedSegment& segment) const {
+  if (rows_ == 0 && bytes_ == 0) return true;
+  const auto share = [&segment](int64_t bound) { return segment.interactive() ? bound : bound - bound / 8; };
+  return rows_ + segment.rows <= share(options_.max_rows) && bytes_ + segment.bytes() <= share(options_.max_bytes);
+}
+
+absl::Status SegmentQueue::Push(std::unique_ptr<QueuedSegment>& segment) {
+  if (segment->request->stopped()) return absl::CancelledError("segment queue: the request has stopped");
+  MutexLock lock(mu_);
+  if (closed_) return FailedPrecondition("segment queue: closed");
+  if (!Fits(*segment)) {
+    return ResourceExhausted("segment queue: {} rows and {} bytes waiting, {} and {} allowed", rows_, bytes_,
+                             options_.max_rows, options_.max_bytes);
+  }
+  auto& line = waiting_[segment->interactive() ? 0 : 1];
+  const int64_t rows = segment->rows, bytes = segment->bytes();
+  line.push_back(std::move(segment));
+  rows_ += rows;
+  bytes_ += bytes;
+  pushed_.NotifyOne();
+  return absl::OkStatus();
+}
+
+std::vector<std::unique_ptr<QueuedSegment>> SegmentQueue::PopBatch(int64_t budget) {
+  while (true) {
+    Segments batch, dropped;
+    bool closed = false;
+    {
+      MutexLock lock(mu_);
+      QueuedSegment* next = Front(dropped);
+      while (next == nullptr && dropped.empty() && !closed_) {
+        ++idle_workers_;
+        pushed_.Wait(mu_);
+        --idle_workers_;
+        next = Front(dropped);
+      }
+      int64_t left = std::min(budget, rows_ / (idle_workers_ + 1));
+      if (next != nullptr && next->interactive() && next->rows <= budget / 8) {
+        left = std::min(left, next->rows + budget / 8);
+      }
+      for (; next != nullptr && (batch.empty() || next->rows <= left); next = Front(dropped)) {
+        left -= next->rows;
+        batch.push_back(TakeFront());
+      }
+      closed = closed_;
+    }
+    if (on_room_ && !(batch.empty() && dropped.empty())) on_room_();
+    if (closed || !batch.empty()) return batch;
+  }
+}
+
+QueuedSegment* SegmentQueue::Front(Segments& dropped) {
+  for (auto& line : waiting_) {
+    while (!line.empty()) {
+      if (!line.front()->request->stopped()) return line.front().get();
+      dropped.push_back(TakeFront());
+    }
+  }
+  return nullptr;
+}
+
+std::unique_ptr<QueuedSegment> SegmentQueue::TakeFront() {
+  auto& line = waiting_[waiting_[0].empty() ? 1 : 0];
+  std::unique_ptr<QueuedSegment> segment = std::move(line.front());
+  line.pop_front();
+  rows_ -= segment->rows;
+  bytes_ -= segment->bytes();
+  return segment;
+}
+
+void SegmentQueue::DropStopped() {
+  Segments dropped;
+  {
+    MutexLock lock(mu_);
+    for (auto& line : waiting_) {
+      const auto kept =
+          std::stable_partition(line.begin(), line.end(), [](const auto& s) { return !s->request->stopped(); });
+      for (auto it = kept; it != line.end(); ++it) {
+        rows_ -= (*it)->rows;
+        bytes_ -= (*it)->bytes();
+      }
+      std::move(kept, line.end(), std::back_inserter(dropped));
+      line.erase(kept, line.end());
+    }
+  }
+  if (on_room_ && !dropped.empty()) on_room_();
+}
+
+void SegmentQueue::Close() {
+  std::array<std::deque<std::unique_ptr<QueuedSegment>>, 2> dropped;
+  MutexLock lock(mu_);
+  closed_ = true;
+  waiting_.swap(dropped);
+  rows_ = bytes_ = 0;
+  pushed_.NotifyAll();
+}
+
+int64_t SegmentQueue::rows() const {
+  MutexLock lock(mu_);
+  return rows_;
+}
+
+int64_t SegmentQueue::idle_workers() const {
+  MutexLock lock(mu_);
+  return idle_workers_;
+}
+
+int64_t SegmentQueue::bytes() const {
+  MutexLock lock(mu_);
+  return bytes_;
+}
+
+}  // namespace tutti

@@ -1,0 +1,97 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "base/mutex.h"
+#include "engine/request.h"
+
+namespace tutti {
+
+// A stretch of speech on its way to a worker.
+struct QueuedSegment {
+  std::shared_ptr<Request> request;
+  int64_t start_ms = 0;
+  int64_t end_ms = 0;
+  int channel = 0;
+  int64_t rows = 0;             // LFR frames, 60 ms each
+  std::vector<float> features;  // [rows, width]
+
+  int64_t bytes() const { return static_cast<int64_t>(features.size() * sizeof(float)); }
+  bool interactive() const { return request->options().priority == Priority::kInteractive; }
+};
+
+struct SegmentQueueOptions {
+  // Waiting audio beyond either makes Push fail.
+  int64_t max_rows = 10'000;  // LFR frames, 60 ms each
+  int64_t max_bytes = int64_t{256} << 20;
+};
+
+// Segments that wait for a worker: interactive ones first, the oldest first among equals.
+//
+// The bounds are in audio and bytes, because those are what a caller waits for and what memory holds; a count of
+// segments would say nothing. Only a segment that is larger than a bound all by itself may exceed it, alone. The last
+// eighth of the bounds is kept for interactive segments, so that a backlog of batch work cannot shut them out.
+//
+// Segments whose request has stopped are let go instead of being queued or handed out; the request reports by itself.
+//
+// Thread-safe: any number of threads may call any method at the same time.
+class SegmentQueue {
+ public:
+  // `on_room`, if any, is called without locks after segments have left.
+  explicit SegmentQueue(SegmentQueueOptions options, std::function<void()> on_room = nullptr)
+      : options_(options), on_room_(std::move(on_room)) {}
+
+  SegmentQueue(const SegmentQueue&) = delete;
+  SegmentQueue& operator=(const SegmentQueue&) = delete;
+
+  bool HasRoomFor(const QueuedSegment& segment) const TUTTI_EXCLUDES(mu_);
+
+  // ResourceExhausted when there is no room, FailedPrecondition after Close, Cancelled when its request has stopped.
+  // The segment is untouched on error.
+  absl::Status Push(std::unique_ptr<QueuedSegment>& segment) TUTTI_EXCLUDES(mu_);
+
+  // Waits for a segment, then takes it and as many of the next as fit into `budget` rows in all, never waiting for
+  // more. The first is taken whatever its length, so a long segment cannot starve. Less rides along
+  // - when the first is interactive and short: at most an eighth of the budget (LevelDB's rule for group commit), so
+  //   that it is not kept waiting by its company;
+  // - when other workers are waiting too: each takes its share.
+  // Empty only after Close.
+  std::vector<std::unique_ptr<QueuedSegment>> PopBatch(int64_t budget) TUTTI_EXCLUDES(mu_);
+
+  // Lets go of the segments whose request has stopped.
+  void DropStopped() TUTTI_EXCLUDES(mu_);
+
+  // No Push succeeds from now on, what waits is let go, PopBatch returns nothing. Idempotent.
+  void Close() TUTTI_EXCLUDES(mu_);
+
+  int64_t rows() const TUTTI_EXCLUDES(mu_);
+  int64_t bytes() const TUTTI_EXCLUDES(mu_);
+  int64_t idle_workers() const TUTTI_EXCLUDES(mu_);  // waiting in PopBatch
+
+ private:
+  using Segments = std::vector<std::unique_ptr<QueuedSegment>>;
+
+  bool Fits(const QueuedSegment& segment) const TUTTI_REQUIRES(mu_);
+  // The segment to hand out next, null when there is none; moves stopped ones on the way to `dropped`.
+  QueuedSegment* Front(Segments& dropped) TUTTI_REQUIRES(mu_);
+  std::unique_ptr<QueuedSegment> TakeFront() TUTTI_REQUIRES(mu_);
+
+  const SegmentQueueOptions options_;
+  const std::function<void()> on_room_;
+
+  mutable Mutex mu_;
+  CondVar pushed_;
+  std::array<std::deque<std::unique_ptr<QueuedSegment>>, 2> waiting_ TUTTI_GUARDED_BY(mu_);  // interactive, batch
+  int64_t rows_ TUTTI_GUARDED_BY(mu_) = 0;                                                   // sums over waiting_
+  int64_t bytes_ TUTTI_GUARDED_BY(mu_) = 0;
+  int64_t idle_workers_ TUTTI_GUARDED_BY(mu_) = 0;
+  bool closed_ TUTTI_GUARDED_BY(mu_) = false;
+};
+
+}  // namespace tutti

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "base/sync_point.h"
+#include "engine/parts.h"
+#include "engine/segment_queue.h"
+#include "nn/workspace.h"
+
+namespace tutti {
+
+// Runs the network over batches of segments, whosever they are, and hands each hypothesis back to its request.
+//
+// All it owns is scratch memory that no result depends on. One thread each.
+class Worker {
+ public:
+  // `parts` and `queue` outlive it. A batch takes up to `batch_rows` LFR frames.
+  Worker(const RecognizerParts& parts, SegmentQueue& queue, int64_t batch_rows, SyncPoints* sync_points)
+      : parts_(parts), queue_(queue), batch_rows_(batch_rows), sync_points_(sync_points) {}
+
+  // Until the queue is closed.
+  void Run();
+
+ private:
+  using Batch = std::span<const std::unique_ptr<QueuedSegment>>;
+
+  void Recognise(Batch batch);
+  void TryRecognise(Batch batch);
+  Segment ToSegment(const QueuedSegment& queued, const Hypothesis& hypothesis) const;
+
+  const RecognizerParts& parts_;
+  SegmentQueue& queue_;
+  const int64_t batch_rows_;
+  SyncPoints* const sync_points_;
+
+  Workspace workspace_;
+  std::vector<int64_t> offsets_;
+  std::vector<Hypothesis> hypotheses_;
+};
+
+}  // namespace tutti

@@ -1,0 +1,178 @@
+#include "models/paraformer_decoder.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "nn/ops.h"
+
+namespace tutti {
+namespace {
+
+// Tokens whose log-probabilities Greedy holds at a time: 2 MB at 8404 words.
+constexpr int64_t kOutputRows = 64;
+
+absl::Status CheckCount(const WeightSource& source, std::string_view list, int64_t count, std::string_view key) {
+  const std::string beyond = fmt::format("decoder.{}.{}.norm1.weight", list, count);
+  if (!source.Has(beyond)) return absl::OkStatus();
+  return InvalidArgument("decoder_conf.{} makes {} layers in {}, but the weights hold {}", key, count, list, beyond);
+}
+
+}  // namespace
+
+absl::StatusOr<ParaformerDecoderOptions> ParaformerDecoderOptions::FromConfig(const Config& config, int64_t width,
+                                                                              int64_t vocabulary) {
+  TUTTI_ASSIGN_OR_RETURN(const std::string name, config.GetString("decoder", ""));
+  if (name != "ParaformerSANMDecoder") {
+    return Unimplemented("{}: decoder is {}, only ParaformerSANMDecoder is supported", config.source_name(), name);
+  }
+  TUTTI_ASSIGN_OR_RETURN(const bool before, config.GetBool("decoder_conf.normalize_before", true));
+  TUTTI_ASSIGN_OR_RETURN(const bool concat, config.GetBool("decoder_conf.concat_after", false));
+  if (!before || concat) {
+    return Unimplemented("{}: decoder_conf: only normalize_before: true with concat_after: false is supported",
+                         config.source_name());
+  }
+  ParaformerDecoderOptions options;
+  options.width = width;
+  options.vocabulary = vocabulary;
+  TUTTI_ASSIGN_OR_RETURN(options.heads, config.GetIntBetween("decoder_conf.attention_heads", 4, 1, 256));
+  TUTTI_ASSIGN_OR_RETURN(options.hidden, config.GetIntBetween("decoder_conf.linear_units", 2048, 1, 65536));
+  TUTTI_ASSIGN_OR_RETURN(const int64_t blocks, config.GetIntBetween("decoder_conf.num_blocks", 6, 0, 1000));
+  TUTTI_ASSIGN_OR_RETURN(options.attention_layers, config.GetIntBetween("decoder_conf.att_layer_num", 6, 0, 1000));
+  options.plain_layers = std::max<int64_t>(0, blocks - options.attention_layers);
+  TUTTI_ASSIGN_OR_RETURN(options.taps, config.GetIntBetween("decoder_conf.kernel_size", 11, 1, 1000));
+  TUTTI_ASSIGN_OR_RETURN(options.shift, config.GetIntBetween("decoder_conf.sanm_shfit", 0, 0, (options.taps - 1) / 2));
+  if (width % options.heads != 0) {
+    return InvalidArgument("{}: decoder_conf.attention_heads {} does not divide the width {}", config.source_name(),
+                           options.heads, width);
+  }
+  return options;
+}
+
+absl::StatusOr<ParaformerDecoder::FeedForward> ParaformerDecoder::LoadFeedForward(
+    const WeightSource& source, std::string_view name, const ParaformerDecoderOptions& options) {
+  const auto in_layer = [name](std::string_view part) { return fmt::format("{}.{}", name, part); };
+  const int64_t width = options.width, hidden = options.hidden;
+  FeedForward block;
+  TUTTI_ASSIGN_OR_RETURN(block.norm1, Norm::Load(source, in_layer("norm1"), width, options.norm_eps));
+  TUTTI_ASSIGN_OR_RETURN(block.up, LoadLinear(source, in_layer("feed_forward.w_1"), {hidden, width}, {.relu = true}));
+  TUTTI_ASSIGN_OR_RETURN(block.inner, Norm::Load(source, in_layer("feed_forward.norm"), hidden, options.norm_eps));
+  TUTTI_ASSIGN_OR_RETURN(block.down, LoadLinear(source, in_layer("feed_forward.w_2"), {width, hidden, false}));
+  return block;
+}
+
+absl::StatusOr<ParaformerDecoder::Layer> ParaformerDecoder::LoadLayer(const WeightSource& source, std::string_view name,
+                                                                      bool attention,
+                                                                      const ParaformerDecoderOptions& options) {
+  const auto in_layer = [name](std::string_view part) { return fmt::format("{}.{}", name, part); };
+  const int64_t width = options.width;
+  // Only attention layers look ahead less in the streaming model.
+  const int64_t left = (options.taps - 1) / 2 + (attention ? options.shift : 0);
+  Layer layer;
+  TUTTI_ASSIGN_OR_RETURN(layer.feed_forward, LoadFeedForward(source, name, options));
+  TUTTI_ASSIGN_OR_RETURN(layer.norm2, Norm::Load(source, in_layer("norm2"), width, options.norm_eps));
+  TUTTI_ASSIGN_OR_RETURN(layer.fsmn, Fsmn::Load(source, in_layer("self_attn.fsmn_block"), {width, options.taps, left}));
+  if (!attention) return layer;
+  TUTTI_ASSIGN_OR_RETURN(layer.norm3, Norm::Load(source, in_layer("norm3"), width, options.norm_eps));
+  TUTTI_ASSIGN_OR_RETURN(layer.q, LoadLinear(source, in_layer("src_attn.linear_q"), {width, width}));
+  TUTTI_ASSIGN_OR_RETURN(layer.kv, LoadLinear(source, in_layer("src_attn.linear_k_v"), {2 * width, width}));
+  TUTTI_ASSIGN_OR_RETURN(layer.out,
+                         LoadLinear(source, in_layer("src_attn.linear_out"), {width, width}, {.accumulate = true}));
+  return layer;
+}
+
+absl::StatusOr<ParaformerDecoder> ParaformerDecoder::Load(const WeightSource& source,
+                                                          const ParaformerDecoderOptions& options) {
+  TUTTI_RETURN_IF_ERROR(CheckCount(source, "decoders", options.attention_layers, "att_layer_num"));
+  TUTTI_RETURN_IF_ERROR(CheckCount(source, "decoders2", options.plain_layers, "num_blocks"));
+  TUTTI_RETURN_IF_ERROR(CheckCount(source, "decoders3", 1, "num_blocks"));
+  ParaformerDecoder decoder(options);
+  for (int64_t i = 0; i < options.attention_layers + options.plain_layers; ++i) {
+    const bool attention = i < options.attention_layers;
+    const std::string name = attention ? fmt::format("decoder.decoders.{}", i)
+                                       : fmt::format("decoder.decoders2.{}", i - options.attention_layers);
+    TUTTI_ASSIGN_OR_RETURN(Layer layer, LoadLayer(source, name, attention, options));
+    decoder.layers_.push_back(std::move(layer));
+  }
+  TUTTI_ASSIGN_OR_RETURN(decoder.last_, LoadFeedForward(source, "decoder.decoders3.0", options));
+  TUTTI_ASSIGN_OR_RETURN(decoder.after_norm_,
+                         Norm::Load(source, "decoder.after_norm", options.width, options.norm_eps));
+  TUTTI_ASSIGN_OR_RETURN(decoder.output_,
+                         LoadLinear(source, "decoder.output_layer", {options.vocabulary, options.width}));
+  return decoder;
+}
+
+void ParaformerDecoder::RunFeedForward(const FeedForward& block, const float* x, int64_t rows, float* y,
+                                       Workspace& workspace) const {
+  Workspace::Scope scope(workspace);
+  float* normed = scope.Floats(std::min(rows, kRowBlock) * options_.width);
+  float* hidden = scope.Floats(std::min(rows, kRowBlock) * options_.hidden);
+  ForRowBlocks(rows, [&](int64_t first, int64_t count) {
+    block.norm1.Run(x + first * options_.width, count, normed);
+    block.up.Run(normed, count, hidden, workspace);
+    block.inner.Run(hidden, count, hidden);
+    block.down.Run(hidden, count, y + first * options_.width, workspace);
+  });
+}
+
+void ParaformerDecoder::Attend(const Layer& layer, std::span<const int64_t> offsets, const RaggedBatch& encoded,
+                               float* x, Workspace& workspace) const {
+  const int64_t tokens = offsets.back(), width = options_.width, dk = width / options_.heads;
+  Workspace::Scope scope(workspace);
+  float* normed = scope.Floats(tokens * width);
+  float* q = scope.Floats(tokens * width);
+  float* kv = scope.Floats(encoded.rows() * 2 * width);
+  layer.norm3.Run(x, tokens, normed);
+  layer.q.Run(normed, tokens, q, workspace);
+  layer.kv.Run(encoded.data, encoded.rows(), kv, workspace);
+  float* heads = normed;
+  Attention(q, width, offsets, kv, kv + width, 2 * width, encoded.offsets, {options_.heads, dk},
+            1.0F / std::sqrt(static_cast<float>(dk)), heads, workspace);
+  layer.out.Run(heads, tokens, x, workspace);
+}
+
+void ParaformerDecoder::Run(const RaggedBatch& acoustic, const RaggedBatch& encoded, Workspace& workspace,
+                            float* decoded) const {
+  const int64_t tokens = acoustic.rows(), width = options_.width;
+  if (tokens == 0) return;
+  Workspace::Scope scope(workspace);
+  float* x = scope.Floats(tokens * width);
+  float* y = scope.Floats(tokens * width);
+  std::copy(acoustic.data, acoustic.data + tokens * width, x);
+  for (size_t i = 0; i < layers_.size(); ++i) {
+    const Layer& layer = layers_[i];
+    RunFeedForward(layer.feed_forward, x, tokens, y, workspace);
+    layer.norm2.Run(y, tokens, y);
+    layer.fsmn.Run(y, width, acoustic.offsets, true, x);
+    if (static_cast<int64_t>(i) < options_.attention_layers) Attend(layer, acoustic.offsets, encoded, x, workspace);
+  }
+  RunFeedForward(last_, x, tokens, decoded, workspace);
+  after_norm_.Run(decoded, tokens, decoded);
+}
+
+void ParaformerDecoder::LogProbs(const float* decoded, int64_t tokens, Workspace& workspace, float* log_probs) const {
+  if (tokens == 0) return;
+  output_.Run(decoded, tokens, log_probs, workspace);
+  LogSoftmax(log_probs, tokens, options_.vocabulary);
+}
+
+void ParaformerDecoder::Greedy(const float* decoded, int64_t tokens, Workspace& workspace, int32_t* ids,
+                               float* scores) const {
+  Workspace::Scope scope(workspace);
+  float* log_probs = scope.Floats(std::min(tokens, kOutputRows) * options_.vocabulary);
+  for (int64_t first = 0; first < tokens; first += kOutputRows) {
+    const int64_t count = std::min(kOutputRows, tokens - first);
+    LogProbs(decoded + first * options_.width, count, workspace, log_probs);
+    for (int64_t row = 0; row < count; ++row) {
+      const ArgMaxResult best = ArgMax(log_probs + row * options_.vocabulary, options_.vocabulary);
+      ids[first + row] = static_cast<int32_t>(best.index);
+      scores[first + row] = best.value;
+    }
+  }
+}
+
+}  // namespace tutti

@@ -1,0 +1,102 @@
+#include "models/sanm_encoder.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <string>
+#include <utility>
+
+namespace tutti {
+namespace {
+
+absl::Status CheckGraph(const Config& config) {
+  const auto expect = [&config](std::string_view key, std::string fallback, std::string_view wanted) -> absl::Status {
+    TUTTI_ASSIGN_OR_RETURN(const std::string found, config.GetString(key, std::move(fallback)));
+    if (found == wanted) return absl::OkStatus();
+    return Unimplemented("{}: {} is {}, only {} is supported", config.source_name(), key, found, wanted);
+  };
+  TUTTI_RETURN_IF_ERROR(expect("encoder", "", "SANMEncoder"));
+  TUTTI_RETURN_IF_ERROR(expect("encoder_conf.input_layer", "conv2d", "pe"));
+  TUTTI_RETURN_IF_ERROR(expect("encoder_conf.selfattention_layer_type", "sanm", "sanm"));
+  TUTTI_RETURN_IF_ERROR(expect("encoder_conf.positionwise_layer_type", "linear", "linear"));
+  TUTTI_ASSIGN_OR_RETURN(const bool before, config.GetBool("encoder_conf.normalize_before", true));
+  TUTTI_ASSIGN_OR_RETURN(const bool concat, config.GetBool("encoder_conf.concat_after", false));
+  if (!before || concat) {
+    return Unimplemented("{}: encoder_conf: only normalize_before: true with concat_after: false is supported",
+                         config.source_name());
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<SanmEncoderOptions> SanmEncoderOptions::FromConfig(const Config& config, int64_t in) {
+  TUTTI_RETURN_IF_ERROR(CheckGraph(config));
+  SanmEncoderOptions options;
+  options.in = in;
+  TUTTI_ASSIGN_OR_RETURN(options.width, config.GetIntBetween("encoder_conf.output_size", 256, 4, 8192));
+  TUTTI_ASSIGN_OR_RETURN(options.heads, config.GetIntBetween("encoder_conf.attention_heads", 4, 1, 256));
+  TUTTI_ASSIGN_OR_RETURN(options.hidden, config.GetIntBetween("encoder_conf.linear_units", 2048, 1, 65536));
+  TUTTI_ASSIGN_OR_RETURN(options.blocks, config.GetIntBetween("encoder_conf.num_blocks", 6, 1, 1000));
+  TUTTI_ASSIGN_OR_RETURN(options.taps, config.GetIntBetween("encoder_conf.kernel_size", 11, 1, 1000));
+  TUTTI_ASSIGN_OR_RETURN(options.shift, config.GetIntBetween("encoder_conf.sanm_shfit", 0, 0, (options.taps - 1) / 2));
+  if (options.width % options.heads != 0) {
+    return InvalidArgument("{}: encoder_conf.output_size {} is not a multiple of attention_heads {}",
+                           config.source_name(), options.width, options.heads);
+  }
+  return options;
+}
+
+absl::StatusOr<SanmEncoder> SanmEncoder::Load(const WeightSource& source, const SanmEncoderOptions& options) {
+  if (options.in < 4 || options.in % 2 != 0) {
+    return InvalidArgument("encoder: input width {}, expected an even number of at least 4", options.in);
+  }
+  const std::string beyond = fmt::format("encoder.encoders.{}.norm1.weight", options.blocks - 1);
+  if (source.Has(beyond)) {
+    return InvalidArgument("encoder_conf.num_blocks is {}, but the weights hold {}", options.blocks, beyond);
+  }
+  SanmEncoder encoder(options);
+  encoder.layers_.reserve(static_cast<size_t>(options.blocks));
+  for (int64_t i = 0; i < options.blocks; ++i) {
+    const std::string name = i == 0 ? "encoder.encoders0.0" : fmt::format("encoder.encoders.{}", i - 1);
+    const SanmLayerShape shape = {.in = i == 0 ? options.in : options.width,
+                                  .width = options.width,
+                                  .heads = options.heads,
+                                  .hidden = options.hidden,
+                                  .taps = options.taps,
+                                  .left = (options.taps - 1) / 2 + options.shift};
+    TUTTI_ASSIGN_OR_RETURN(SanmLayer layer, SanmLayer::Load(source, name, shape, options.norm_eps));
+    encoder.layers_.push_back(std::move(layer));
+  }
+  TUTTI_ASSIGN_OR_RETURN(encoder.after_norm_,
+                         Norm::Load(source, "encoder.after_norm", options.width, options.norm_eps));
+  return encoder;
+}
+
+void SanmEncoder::Run(const RaggedBatch& features, Workspace& workspace, float* encoded) const {
+  const int64_t rows = features.rows();
+  if (rows == 0) return;
+  Workspace::Scope scope(workspace);
+  float* x = scope.Floats(rows * options_.in);
+  const float scale = std::sqrt(static_cast<float>(options_.width));
+  for (int64_t i = 0; i < features.segments(); ++i) {
+    positions_.Apply(features.segment(i), features.rows(i), scale,
+                     x + features.offsets[static_cast<size_t>(i)] * options_.in);
+  }
+  for (const SanmLayer& layer : layers_) {
+    const bool first = &layer == &layers_.front();
+    layer.Run(first ? x : encoded, features.offsets, encoded, workspace);
+  }
+  after_norm_.Run(encoded, rows, encoded);
+}
+
+double SanmEncoder::Operations(int64_t rows) const {
+  const auto width = static_cast<double>(options_.width), hidden = static_cast<double>(options_.hidden);
+  const auto blocks = static_cast<double>(options_.blocks), r = static_cast<double>(rows);
+  const double inputs = static_cast<double>(options_.in) + width * (blocks - 1);
+  const double linear = r * (3 * width * inputs + blocks * (width * width + 2 * width * hidden));
+  const double attention = blocks * 2 * r * r * width;
+  return 2 * (linear + attention);
+}
+
+}  // namespace tutti

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "base/status.h"
+#include "models/layers.h"
+#include "models/weight_source.h"
+#include "nn/linear.h"
+#include "nn/workspace.h"
+
+namespace tutti {
+
+struct SanmLayerShape {
+  int64_t in = 0;
+  int64_t width = 0;
+  int64_t heads = 0;
+  int64_t hidden = 0;  // of the feed-forward block
+  int64_t taps = 0;    // FSMN kernel
+  int64_t left = 0;    // FSMN taps that look back
+};
+
+// One SAN-M layer (spec §5.2): self-attention plus FSMN memory over its values, then a feed-forward block, each after a
+// layer norm. The sum of attention and memory joins a residual only when in == width.
+//
+// Every addition happens inside a product or the FSMN kernel, so memory is passed over no more often than the products
+// need. Immutable after Load; safe from any thread, each with its own Workspace.
+class SanmLayer {
+ public:
+  static absl::StatusOr<SanmLayer> Load(const WeightSource& source, std::string_view name, const SanmLayerShape& shape,
+                                        float norm_eps);
+
+  // x [rows, in] → y [rows, width]; x == y is allowed when in == width.
+  void Run(const float* x, std::span<const int64_t> offsets, float* y, Workspace& workspace) const;
+
+ private:
+  SanmLayer() = default;
+
+  SanmLayerShape shape_;
+  Norm norm1_, norm2_;
+  Linear qkv_, out_, up_, down_;
+  Fsmn fsmn_;
+};
+
+}  // namespace tutti

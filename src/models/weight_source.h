@@ -1,0 +1,64 @@
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/status.h"
+#include "checkpoint/tensor.h"
+
+namespace tutti {
+
+// The f32 elements of one weight: owned, or a view that lives as long as its source.
+class Weight {
+ public:
+  explicit Weight(std::vector<float> owned) : owned_(std::move(owned)), data_(owned_.data()), size_(owned_.size()) {}
+  explicit Weight(std::span<const float> view) : data_(view.data()), size_(view.size()) {}
+  Weight(Weight&&) = default;  // a moved vector keeps its buffer
+  Weight(const Weight&) = delete;
+  Weight& operator=(const Weight&) = delete;
+
+  const float* data() const { return data_; }
+  size_t size() const { return size_; }
+  std::vector<float> Copy() const { return {data_, data_ + size_}; }
+
+ private:
+  std::vector<float> owned_;
+  const float* data_;
+  size_t size_;
+};
+
+// Where a network takes its weights from as it loads: a model package, or a generator (models/synthetic.h) that lets a
+// network of any size be made without a file.
+class WeightSource {
+ public:
+  virtual ~WeightSource() = default;
+
+  virtual bool Has(std::string_view name) const = 0;
+
+  // InvalidArgument or NotFound names the source, the tensor, the shape found and the one expected.
+  virtual absl::StatusOr<Weight> Get(std::string_view name, std::span<const int64_t> shape) const = 0;
+  absl::StatusOr<Weight> Get(std::string_view name, std::initializer_list<int64_t> shape) const {
+    return Get(name, std::span<const int64_t>(shape.begin(), shape.size()));
+  }
+};
+
+// A checkpoint's tensors; f32 ones are handed out as the file maps them.
+class CheckpointWeights final : public WeightSource {
+ public:
+  explicit CheckpointWeights(std::shared_ptr<const Checkpoint> checkpoint) : checkpoint_(std::move(checkpoint)) {}
+
+  using WeightSource::Get;
+  bool Has(std::string_view name) const override { return checkpoint_->Has(name); }
+  absl::StatusOr<Weight> Get(std::string_view name, std::span<const int64_t> shape) const override;
+
+ private:
+  const std::shared_ptr<const Checkpoint> checkpoint_;
+};
+
+}  // namespace tutti

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+namespace tutti {
+
+// A worker's scratch memory: a stack of 64-byte aligned buffers that grows to the largest batch it has seen and is then
+// reused, so that a batch in steady state allocates nothing.
+//
+//   Workspace::Scope scope(workspace);
+//   float* hidden = scope.Floats(rows * width);   // uninitialised; valid until `scope` ends
+//
+// Scopes nest like a stack. Not thread-safe: each worker owns one.
+class Workspace {
+ public:
+  Workspace();
+  ~Workspace();
+  Workspace(const Workspace&) = delete;
+  Workspace& operator=(const Workspace&) = delete;
+
+  // Bytes held, in use or not.
+  size_t capacity() const;
+
+  class Scope {
+   public:
+    explicit Scope(Workspace& workspace);
+    ~Scope();
+    Scope(const Scope&) = delete;
+    Scope& operator=(const Scope&) = delete;
+
+    float* Floats(int64_t count) { return static_cast<float*>(workspace_.Allocate(static_cast<size_t>(count) * 4)); }
+    std::byte* Bytes(int64_t count) { return static_cast<std::byte*>(workspace_.Allocate(static_cast<size_t>(count))); }
+
+   private:
+    Workspace& workspace_;
+    const size_t block_, used_;
+  };
+
+ private:
+  struct Block {
+    std::byte* data;
+    size_t size;
+  };
+  void* Allocate(size_t bytes);
+
+  std::vector<Block> blocks_;
+  size_t block_ = 0;  // index of the block in use
+  size_t used_ = 0;   // bytes taken from it
+};
+
+}  // namespace tutti

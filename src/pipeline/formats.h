@@ -1,0 +1,25 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/status.h"
+#include "tutti/transcript.h"
+
+namespace tutti {
+
+enum class Format { kTxt, kJson, kJsonl, kSrt, kVtt, kTsv };
+
+absl::StatusOr<Format> ParseFormat(std::string_view name);  // "txt", "json", …
+std::string_view Extension(Format format);                  // without the dot
+
+// The whole text of an output file, ending in a newline unless empty. JSON follows docs/transcript.schema.json;
+// `with_timings` false leaves out what differs between two runs.
+std::string Render(const Transcript& transcript, Format format, bool with_timings = true);
+
+// What a failed recording prints in jsonl: {"file": …, "error": {"code": …, "message": …}}.
+std::string RenderError(std::string_view file, const absl::Status& status);
+
+}  // namespace tutti

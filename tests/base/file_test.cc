@@ -1,0 +1,98 @@
+#include "base/file.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <thread>
+#include <vector>
+
+namespace tutti {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+class FileTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    root_ = fs::path(testing::TempDir()) / testing::UnitTest::GetInstance()->current_test_info()->name();
+    fs::remove_all(root_);
+    fs::create_directory(root_);
+  }
+  void TearDown() override { fs::remove_all(root_); }
+
+  std::string Path(const char* name) const { return (root_ / name).string(); }
+  size_t Files() const { return static_cast<size_t>(std::distance(fs::directory_iterator(root_), {})); }
+
+  fs::path root_;
+};
+
+TEST_F(FileTest, WhatWasWrittenIsReadAndMapped) {
+  const std::string bytes("\0line\n\xff", 7);
+  ASSERT_TRUE(WriteFileAtomically(Path("a"), bytes).ok());
+  EXPECT_EQ(*ReadFile(Path("a")), bytes);
+  const auto mapped = MappedFile::Open(Path("a"));
+  ASSERT_TRUE(mapped.ok()) << mapped.status();
+  EXPECT_EQ((*mapped)->bytes().size(), 7u);
+  EXPECT_EQ((*mapped)->bytes()[6], std::byte{0xff});
+  EXPECT_EQ((*mapped)->path(), Path("a"));
+}
+
+TEST_F(FileTest, AnEmptyFileHasNoBytes) {
+  ASSERT_TRUE(WriteFileAtomically(Path("empty"), "").ok());
+  EXPECT_EQ(*ReadFile(Path("empty")), "");
+  EXPECT_TRUE((*MappedFile::Open(Path("empty")))->bytes().empty());
+}
+
+TEST_F(FileTest, AMissingFileAndADirectoryAreNamed) {
+  const absl::Status missing = MappedFile::Open(Path("missing")).status();
+  EXPECT_EQ(missing.code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(Message(missing), AllOf(HasSubstr(Path("missing")), HasSubstr("No such file")));
+  EXPECT_THAT(Message(MappedFile::Open(root_.string()).status()), HasSubstr("expected a regular file"));
+}
+
+TEST_F(FileTest, AFileBeyondTheLimitIsRefused) {
+  ASSERT_TRUE(WriteFileAtomically(Path("a"), "12345").ok());
+  EXPECT_TRUE(ReadFile(Path("a"), 5).ok());
+  EXPECT_THAT(Message(ReadFile(Path("a"), 4).status()), HasSubstr("5 bytes, at most 4"));
+}
+
+TEST_F(FileTest, AMappingOutlivesTheReplacementOfItsFile) {
+  ASSERT_TRUE(WriteFileAtomically(Path("a"), "old").ok());
+  const auto mapped = *MappedFile::Open(Path("a"));
+  ASSERT_TRUE(WriteFileAtomically(Path("a"), "new text").ok());
+  EXPECT_EQ(static_cast<char>(mapped->bytes()[0]), 'o');
+  EXPECT_EQ(*ReadFile(Path("a")), "new text");
+  EXPECT_EQ(Files(), 1u) << "no temporary file is left";
+}
+
+TEST_F(FileTest, AFailedWriteLeavesNothingBehind) {
+  EXPECT_EQ(WriteFileAtomically(Path("no/such/folder"), "x").code(), absl::StatusCode::kNotFound);
+  fs::create_directories(root_ / "folder" / "full");
+  EXPECT_FALSE(WriteFileAtomically(Path("folder"), "x").ok()) << "a folder cannot be replaced";
+  EXPECT_EQ(Files(), 1u);
+}
+
+TEST_F(FileTest, AReaderSeesOneWholeVersionWhileWritersRace) {
+  const std::string versions[] = {std::string(10'000, 'a'), std::string(20'000, 'b')};
+  ASSERT_TRUE(WriteFileAtomically(Path("a"), versions[0]).ok());
+  std::vector<std::thread> writers;
+  for (const std::string& version : versions) {
+    writers.emplace_back([this, &version] {
+      for (int i = 0; i < 100; ++i) EXPECT_TRUE(WriteFileAtomically(Path("a"), version).ok());
+    });
+  }
+  for (int i = 0; i < 200; ++i) {
+    const auto text = ReadFile(Path("a"));
+    ASSERT_TRUE(text.ok()) << text.status();
+    EXPECT_TRUE(*text == versions[0] || *text == versions[1]);
+  }
+  for (std::thread& writer : writers) writer.join();
+  EXPECT_EQ(Files(), 1u);
+}
+
+}  // namespace
+}  // namespace tutti

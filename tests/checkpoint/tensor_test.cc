@@ -1,0 +1,91 @@
+#include "checkpoint/tensor.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+
+#include "checkpoint/half.h"
+#include "tests/checkpoint/torch_file.h"
+
+namespace tutti {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+// By the definition of the format, with nothing in common with the code under test.
+double HalfByDefinition(uint16_t half) {
+  const int exponent = (half >> 10) & 31, fraction = half & 1023;
+  const double sign = (half & 0x8000) != 0 ? -1 : 1;
+  if (exponent == 31) return fraction == 0 ? sign * INFINITY : NAN;
+  if (exponent == 0) return sign * std::ldexp(fraction, -24);
+  return sign * std::ldexp(1024 + fraction, exponent - 25);
+}
+
+TEST(HalfTest, EveryHalfBecomesTheFloatOfTheSameValue) {
+  for (uint32_t bits = 0; bits < 65536; ++bits) {
+    const auto half = static_cast<uint16_t>(bits);
+    const double expected = HalfByDefinition(half);
+    const float found = FloatFromHalf(half);
+    if (std::isnan(expected)) {
+      ASSERT_TRUE(std::isnan(found)) << bits;
+    } else {
+      ASSERT_EQ(found, expected) << bits;
+    }
+    ASSERT_EQ(std::signbit(found), (half & 0x8000) != 0) << bits;
+  }
+}
+
+TEST(HalfTest, ABFloat16IsTheUpperHalfOfAFloat) {
+  EXPECT_EQ(FloatFromBFloat16(0x3fc0), 1.5f);
+  EXPECT_EQ(FloatFromBFloat16(0xff80), -INFINITY);
+  EXPECT_EQ(FloatFromBFloat16(0x0001), 0x1p-133f);
+}
+
+Checkpoint OneTensor(DType dtype, std::vector<int64_t> shape, const std::byte* data) {
+  return Checkpoint("weights.pt", {{"x", {dtype, std::move(shape), data}}}, {});
+}
+
+TEST(CheckpointTest, DataNeedNotBeAligned) {
+  for (size_t shift = 0; shift < 8; ++shift) {
+    std::vector<std::byte> bytes(shift + 16);
+    const double values[] = {1.25, -3};
+    std::memcpy(bytes.data() + shift, values, sizeof(values));
+    EXPECT_THAT(*OneTensor(DType::kF64, {2}, bytes.data() + shift).Floats("x", {2}), ElementsAre(1.25f, -3));
+    const float floats[] = {5, 6, 7, 8};
+    std::memcpy(bytes.data() + shift, floats, sizeof(floats));
+    EXPECT_THAT(*OneTensor(DType::kF32, {4}, bytes.data() + shift).Floats("x", {4}), ElementsAre(5, 6, 7, 8));
+  }
+}
+
+TEST(CheckpointTest, AnUnexpectedShapeIsAnErrorThatNamesBoth) {
+  const float data[6] = {};
+  const Checkpoint checkpoint = OneTensor(DType::kF32, {2, 3}, reinterpret_cast<const std::byte*>(data));
+  EXPECT_TRUE(checkpoint.Floats("x", {2, 3}).ok());
+  EXPECT_TRUE(checkpoint.Floats("x", {-1, 3}).ok());
+  EXPECT_THAT(Message(checkpoint.Floats("x", {3, 2}).status()),
+              AllOf(HasSubstr("weights.pt"), HasSubstr("tensor x"), HasSubstr("[2, 3]"), HasSubstr("[3, 2]")));
+  EXPECT_FALSE(checkpoint.Floats("x", {6}).ok());
+  EXPECT_FALSE(checkpoint.Floats("x", {2, 3, 1}).ok());
+}
+
+TEST(CheckpointTest, AMissingTensorIsNamed) {
+  const Checkpoint checkpoint = OneTensor(DType::kF32, {0}, nullptr);
+  const absl::Status status = checkpoint.Floats("encoder.y", {1}).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(Message(status), AllOf(HasSubstr("weights.pt"), HasSubstr("encoder.y")));
+  EXPECT_TRUE(checkpoint.Floats("x", {0})->empty());
+}
+
+TEST(CheckpointTest, AFileOfAnotherKindIsRefusedByItsFirstBytes) {
+  EXPECT_THAT(torch_file::ParseError(""), HasSubstr("unknown weights file: 0 bytes"));
+  EXPECT_THAT(torch_file::ParseError("<html>"), HasSubstr("3c 68 74 6d"));
+  EXPECT_THAT(torch_file::ParseError("GGUF"), HasSubstr("GGUF"));
+  EXPECT_EQ(Checkpoint::Open("/nowhere/model.pt").status().code(), absl::StatusCode::kNotFound);
+}
+
+}  // namespace
+}  // namespace tutti

@@ -1,0 +1,80 @@
+#include "cli/model_registry.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/cli/temporary_folder.h"
+
+namespace tutti {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr const char* kOne = R"({"models": [{"name": "one", "kind": "asr", "path": "models/one",
+    "origin": {"type": "pypi-wheel", "package": "p", "version": "1.2", "license": "L"}}]})";
+
+TEST(ModelRegistryTest, KnowsTheModelsOfTheSourceTree) {
+  const auto registry = ModelRegistry::Load({TUTTI_SOURCE_DIR "/models", TUTTI_SOURCE_DIR "/.cache/models"});
+  ASSERT_TRUE(registry.ok()) << registry.status();
+  EXPECT_EQ(registry->Find("demo-paraformer").value(), TUTTI_SOURCE_DIR "/models/demo-paraformer");
+  EXPECT_EQ(registry->Find("fsmn-vad").value(), TUTTI_SOURCE_DIR "/.cache/models/fsmn-vad")
+      << "run `make models` to fetch the VAD model";
+}
+
+TEST(ModelRegistryTest, ABuiltProgramSearchesTheTreeItWasBuiltIn) {
+  EXPECT_THAT(ModelRegistry::SearchFolders(), ::testing::Contains(TUTTI_SOURCE_DIR "/models"));
+}
+
+TEST(ModelRegistryTest, AMissingModelSaysWhereItCouldComeFrom) {
+  const TemporaryFolder folder;
+  folder.Write("m/registry.json", kOne);
+  const auto registry = ModelRegistry::Load({folder / "nowhere", folder / "m"});
+  ASSERT_TRUE(registry.ok()) << registry.status();
+  EXPECT_EQ(registry->models()[0].directory, "");
+  EXPECT_EQ(registry->models()[0].origin, "PyPI p 1.2");
+  const std::string message = Message(registry->Find("one").status());
+  EXPECT_THAT(message, HasSubstr("`make models`"));
+  EXPECT_THAT(message, HasSubstr("PyPI p 1.2"));
+}
+
+TEST(ModelRegistryTest, AModelIsFoundInAnySearchFolderByItsName) {
+  const TemporaryFolder folder;
+  folder.Write("m/registry.json", kOne);
+  folder.Write("cache/one/config.yaml");
+  const auto registry = ModelRegistry::Load({folder / "m", folder / "cache"});
+  EXPECT_EQ(registry->Find("one").value(), folder / "cache/one");
+}
+
+TEST(ModelRegistryTest, TheFirstEntryOfANameCounts) {
+  const TemporaryFolder folder;
+  folder.Write("a/registry.json", R"({"models": [{"name": "one", "kind": "vad", "origin": {"type": "mine"}}]})");
+  folder.Write("b/registry.json", kOne);
+  const auto registry = ModelRegistry::Load({folder / "a", folder / "b"});
+  ASSERT_EQ(registry->models().size(), 1u);
+  EXPECT_EQ(registry->models()[0].kind, "vad");
+}
+
+TEST(ModelRegistryTest, ADirectoryNeedsNoName) {
+  const TemporaryFolder folder;
+  EXPECT_EQ(ModelRegistry::Load({})->Find(folder.path()).value(), folder.path());
+}
+
+TEST(ModelRegistryTest, AnUnknownNameListsThoseThereAre) {
+  const auto registry = ModelRegistry::Load({TUTTI_SOURCE_DIR "/models"});
+  EXPECT_THAT(Message(registry->Find("big").status()),
+              HasSubstr("'big': there is no such directory, and the registered names are demo-paraformer, fsmn-vad"));
+}
+
+TEST(ModelRegistryTest, AMalformedRegistryNamesItsFile) {
+  for (const char* text :
+       {"{", R"({"models": [{"name": 3}]})", R"({"models": [{"name": "a/b", "kind": "asr", "origin": {}}]})"}) {
+    const TemporaryFolder folder;
+    folder.Write("registry.json", text);
+    const auto registry = ModelRegistry::Load({folder.path()});
+    EXPECT_EQ(registry.status().code(), absl::StatusCode::kInvalidArgument) << text;
+    EXPECT_THAT(Message(registry.status()), HasSubstr(folder / "registry.json"));
+  }
+}
+
+}  // namespace
+}  // namespace tutti

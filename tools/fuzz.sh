@@ -1,0 +1,29 @@
+#!/bin/sh
+# Runs every fuzzer of build/fuzz/bin for some seconds, several at a time, from a copy of fuzz/corpus/NAME: what a run
+# finds stays in build/fuzz/corpus. A crash prints its input and fails the whole.
+# usage: fuzz.sh SECONDS JOBS
+cd "$(dirname "$0")/.."
+export SECONDS_EACH=$1
+
+fuzz_one() {
+  name=$(basename "$1" _fuzz)
+  found=build/fuzz/corpus/$name
+  log=build/fuzz/$name.log
+  mkdir -p "$found"
+  if "$1" -max_total_time="$SECONDS_EACH" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
+      -artifact_prefix="build/fuzz/$name-" "$found" "fuzz/corpus/$name" >"$log" 2>&1; then
+    runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
+    coverage=$(sed -n 's/.*cov: \([0-9]*\).*/\1/p' "$log" | tail -n 1)
+    echo "fuzz: $name: $runs inputs in $SECONDS_EACH s, $coverage edges covered"
+  else
+    tail -n 60 "$log"
+    echo "fuzz: $name failed; its input is at build/fuzz/$name-*" >&2
+    return 1
+  fi
+}
+
+if [ -n "$3" ]; then
+  fuzz_one "$3"
+else
+  ls build/fuzz/bin/*_fuzz | xargs -P "$2" -I FUZZER tools/fuzz.sh "$1" "$2" FUZZER
+fi
