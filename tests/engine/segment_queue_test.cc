@@ -147,7 +147,7 @@ TEST(SegmentQueueTest, SegmentsOfStoppedRequestsAreNeitherQueuedNorHandedOut) {
 TEST(SegmentQueueTest, ADeadlineThatPassedStopsASegmentToo) {
   SegmentQueue queue({});
   TranscribeOptions options;
-  options.deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(100);
+  options.deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(300);
   const auto request =
       std::make_shared<Request>(Request::Identity{}, options, nullptr, std::weak_ptr<RequestObserver>(), nullptr);
   ASSERT_TRUE(Push(queue, 3, request).ok());
