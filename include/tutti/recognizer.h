@@ -11,6 +11,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "tutti/compute_type.h"
 #include "tutti/transcript.h"
 #include "tutti/vad.h"
 
@@ -19,9 +20,10 @@ namespace tutti {
 class SyncPoints;
 
 struct RecognizerOptions {
-  std::string model;       // directory of a recognition model (FunASR layout)
-  std::string vad;         // directory of a VAD model; empty: every recording is one segment
-  int threads = 0;         // workers that run the network; 0: one per core
+  std::string model;                              // directory of a recognition model (FunASR layout)
+  std::string vad;                                // directory of a VAD model; empty: every recording is one segment
+  ComputeType compute_type = ComputeType::kAuto;  // of the recognition model; one that the CPU lacks falls back to f32
+  int threads = 0;                                // workers that run the network; 0: one per core
   int decode_threads = 0;  // threads that decode, detect speech and make features; 0: as many as workers
   // A batch takes segments until it holds this many seconds of audio.
   double batch_seconds = 60;
@@ -139,6 +141,8 @@ class Recognizer {
   virtual absl::StatusOr<SpeechResult> DetectSpeech(AudioInput input, const TranscribeOptions& options = {}) = 0;
 
   virtual int threads() const = 0;
+  // In use by the recognition model; kF32 without one.
+  virtual ComputeType compute_type() const = 0;
   // Defaults of the VAD package; VadOptions{} without one.
   virtual VadOptions default_vad_options() const = 0;
 };

@@ -50,9 +50,9 @@ CLI::App* BenchCommand::Define(CLI::App& app) {
         ->default_str("3")
         ->group("How");
     part->add_option("--compute-type", compute_type_, "number type of the network")
-        ->check(CLI::IsMember({"f32"}))
-        ->option_text("f32")
-        ->default_str("f32")
+        ->check(CLI::IsMember({"auto", "f32", "bf16", "int8"}))
+        ->option_text("auto|f32|bf16|int8")
+        ->default_str("auto")
         ->group("How");
     part->add_flag("--json", json_, "print one JSON object")->group("How");
     return part;
@@ -77,6 +77,7 @@ int BenchCommand::Run() const {
   for (const Part& part : parts_) {
     if (!part.command->parsed()) continue;
     BenchOptions options = options_;
+    options.compute_type = ResolveComputeType(*ParseComputeType(compute_type_));
     std::string model = fmt::format("{} size, random weights", kSynthetic);
     if (!options.synthetic) {
       const auto registry = ModelRegistry::Load(ModelRegistry::SearchFolders());

@@ -24,7 +24,7 @@ class BenchCommand {
 
   std::vector<Part> parts_;
   BenchOptions options_;
-  std::string compute_type_ = "f32";
+  std::string compute_type_ = "auto";
   bool json_ = false;
 };
 

@@ -15,7 +15,7 @@
 #include "engine/recognizer_impl.h"
 #include "models/fsmn_vad.h"
 #include "models/synthetic.h"
-#include "nn/linear.h"
+#include "nn/matrix_product.h"
 #include "nn/ops.h"
 #include "tutti/recognizer.h"
 
@@ -45,11 +45,12 @@ BenchResult FromLoop(std::string part, const LoopRate& rate, double audio_second
 
 absl::StatusOr<std::shared_ptr<const AsrModel>> LoadAsr(const BenchOptions& options) {
   if (options.synthetic) {
-    TUTTI_ASSIGN_OR_RETURN(std::shared_ptr<const AsrModel> model, MakeSyntheticParaformer(ParaformerDims{}, kSeed));
+    TUTTI_ASSIGN_OR_RETURN(std::shared_ptr<const AsrModel> model,
+                           MakeSyntheticParaformer(ParaformerDims{}, kSeed, options.compute_type));
     return model;
   }
   TUTTI_ASSIGN_OR_RETURN(const ModelPackage package, ModelPackage::Open(options.model));
-  return AsrModel::Load(package);
+  return AsrModel::Load(package, options.compute_type);
 }
 
 // The rate that oneDNN reaches on the encoder's linear layers, all threads at once, each shape by its share of the
@@ -66,7 +67,7 @@ double LinearRoof(const SanmEncoderOptions& encoder, int64_t rows, int threads) 
     const double operations = 2.0 * static_cast<double>(rows) * static_cast<double>(in) * static_cast<double>(out);
     work += operations;
     time += operations / SumOverThreads(threads, [&, in = in, out = out](int) {
-              return MeasureLinearRoof(rows, in, out, kSecondsAShape);
+              return MeasureProductRoof(encoder.compute_type, rows, in, out, kSecondsAShape);
             });
   }
   return work / time;
@@ -118,11 +119,11 @@ absl::StatusOr<BenchResult> BenchEncoder(const BenchOptions& options) {
   std::shared_ptr<const Paraformer> model;  // keeps `encoder` alive when it is a model's
   std::unique_ptr<const SanmEncoder> synthetic;
   if (options.synthetic) {
-    TUTTI_ASSIGN_OR_RETURN(SanmEncoder made, MakeSyntheticEncoder(SanmEncoderOptions{}, kSeed));
+    TUTTI_ASSIGN_OR_RETURN(SanmEncoder made, MakeSyntheticEncoder({.compute_type = options.compute_type}, kSeed));
     synthetic = std::make_unique<const SanmEncoder>(std::move(made));
   } else {
     TUTTI_ASSIGN_OR_RETURN(const ModelPackage package, ModelPackage::Open(options.model));
-    TUTTI_ASSIGN_OR_RETURN(model, Paraformer::Load(package));
+    TUTTI_ASSIGN_OR_RETURN(model, Paraformer::Load(package, options.compute_type));
   }
   const SanmEncoder& encoder = synthetic ? *synthetic : model->encoder();
   const double load_seconds = SecondsSince(start);
@@ -149,6 +150,7 @@ absl::StatusOr<BenchResult> BenchEncoder(const BenchOptions& options) {
 
   BenchResult result = FromLoop("encoder", rate, options.seconds * static_cast<double>(segments));
   result.load_seconds = load_seconds;
+  result.compute_type = options.compute_type;
   result.gops = rate.rounds_per_second * encoder.Operations(rows) * static_cast<double>(segments) / 1e9;
   result.roof_gops = (roof_before + roof_after) / 2 / 1e9;
   return result;
@@ -184,6 +186,7 @@ absl::StatusOr<BenchResult> BenchAsr(const BenchOptions& options) {
   if (!failed.ok()) return failed;
   BenchResult result = FromLoop("asr", rate, options.seconds * static_cast<double>(recordings));
   result.load_seconds = load_seconds;
+  result.compute_type = options.compute_type;
   return result;
 }
 
@@ -198,9 +201,9 @@ std::string RenderBench(const BenchResult& result, const BenchOptions& options, 
     const Json out = {{"bench", result.part},
                       {"model", result.model},
                       {"cpu", CpuModel()},
-                      {"linear_isa", LinearIsa()},
+                      {"linear_isa", DetectProductIsa().name},
                       {"vector_isa", VectorIsa()},
-                      {"compute_type", "f32"},
+                      {"compute_type", Name(result.compute_type)},
                       {"threads", options.threads},
                       {"seconds", options.seconds},
                       {"batch_seconds", options.batch_seconds},
@@ -219,9 +222,9 @@ std::string RenderBench(const BenchResult& result, const BenchOptions& options, 
     fmt::format_to(std::back_inserter(out), "{:<14}{}\n", name, value);
   };
   line("bench", fmt::format("{} of {}", result.part, result.model));
-  line("machine", fmt::format("{}; oneDNN {}, vector code {}", CpuModel(), LinearIsa(), VectorIsa()));
-  line("in use", fmt::format("{} threads, f32, segments of {} s in batches of {} s", options.threads, options.seconds,
-                             options.batch_seconds));
+  line("machine", fmt::format("{}; oneDNN {}, vector code {}", CpuModel(), DetectProductIsa().name, VectorIsa()));
+  line("in use", fmt::format("{} threads, {}, segments of {} s in batches of {} s", options.threads,
+                             Name(result.compute_type), options.seconds, options.batch_seconds));
   line("loaded in", fmt::format("{:.2f} s", result.load_seconds));
   line("measured", fmt::format("{:.0f} s of audio in {:.2f} s", result.audio_seconds, result.wall_seconds));
   line("speed", fmt::format("{:.1f} x real time", result.x_real_time));

@@ -5,14 +5,16 @@
 #include <string>
 
 #include "base/status.h"
+#include "tutti/compute_type.h"
 
 namespace tutti {
 
 struct BenchOptions {
-  std::string model;          // a directory; empty with `synthetic`
-  bool synthetic = false;     // paraformer-large's size with random weights
-  double seconds = 10;        // of audio in a segment
-  double batch_seconds = 60;  // of audio in a batch
+  std::string model;                             // a directory; empty with `synthetic`
+  bool synthetic = false;                        // paraformer-large's size with random weights
+  double seconds = 10;                           // of audio in a segment
+  double batch_seconds = 60;                     // of audio in a batch
+  ComputeType compute_type = ComputeType::kF32;  // of encoder and asr; never kAuto
   int threads = 1;
   double duration = 3;  // measure for so many seconds of wall time, and one round at least
 };
@@ -26,6 +28,7 @@ struct BenchResult {
   double x_real_time = 0;
   // Floating-point operations (a multiply-add is two) of linear layers and attention, 10⁹ a second, all threads; and
   // what oneDNN reaches on the linear layers' shapes in the same run.
+  ComputeType compute_type = ComputeType::kF32;  // in use
   std::optional<double> gops;
   std::optional<double> roof_gops;
 };

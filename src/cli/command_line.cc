@@ -18,14 +18,14 @@
 #include "cli/transcribe_command.h"
 #include "cli/usage_error.h"
 #include "cli/vad_command.h"
-#include "nn/linear.h"
+#include "nn/matrix_product.h"
 #include "nn/ops.h"
 
 namespace tutti {
 namespace {
 
 std::string VersionText() {
-  return fmt::format("tutti {}\noneDNN {}, vector code {}, {}", TUTTI_VERSION, LinearIsa(), VectorIsa(),
+  return fmt::format("tutti {}\noneDNN {}, vector code {}, {}", TUTTI_VERSION, DetectProductIsa().name, VectorIsa(),
                      AudioLibraryVersion());
 }
 

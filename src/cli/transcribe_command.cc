@@ -121,6 +121,12 @@ CLI::App* TranscribeCommand::Define(CLI::App& app) {
       ->default_str(vad_)
       ->group("Models");
   command
+      ->add_option("--compute-type", compute_type_, "number type of the network; auto is the fastest that this CPU has")
+      ->check(CLI::IsMember({"auto", "f32", "bf16", "int8"}))
+      ->option_text("auto|f32|bf16|int8")
+      ->default_str("auto")
+      ->group("Speed");
+  command
       ->add_option("--decode-threads", decode_threads_,
                    "threads that decode, find speech and make features; 0: as many")
       ->check(CLI::Range(0, 1024))
@@ -160,6 +166,7 @@ int TranscribeCommand::Run() const {
   const auto started = std::chrono::steady_clock::now();
   const auto recognizer = Recognizer::Create({.model = *model,
                                               .vad = *vad,
+                                              .compute_type = *ParseComputeType(compute_type_),
                                               .threads = batch_.threads(),
                                               .decode_threads = decode_threads_,
                                               .batch_seconds = batch_seconds_,
@@ -187,7 +194,7 @@ int TranscribeCommand::Run() const {
   return Conclude({.command = "transcribe",
                    .model = *model,
                    .vad = *vad,
-                   .compute_type = "f32",
+                   .compute_type = std::string(Name((*recognizer)->compute_type())),
                    .threads = (*recognizer)->threads(),
                    .peak_memory_bytes = PeakMemoryBytes(),
                    .load_seconds = load_time.count()},

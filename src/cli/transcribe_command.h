@@ -19,6 +19,7 @@ class TranscribeCommand {
   VadFlags vad_flags_;
   std::string model_ = "demo-paraformer";
   std::string vad_ = "fsmn-vad";
+  std::string compute_type_ = "auto";
   int decode_threads_ = 0;
   double batch_seconds_ = 60;
   double queue_seconds_ = 600;

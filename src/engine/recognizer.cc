@@ -52,7 +52,7 @@ absl::StatusOr<std::unique_ptr<Recognizer>> LoadAndCreate(const RecognizerOption
   RecognizerParts parts;
   if (!options.model.empty()) {
     TUTTI_ASSIGN_OR_RETURN(const ModelPackage package, ModelPackage::Open(options.model));
-    TUTTI_ASSIGN_OR_RETURN(parts.asr, AsrModel::Load(package));
+    TUTTI_ASSIGN_OR_RETURN(parts.asr, AsrModel::Load(package, options.compute_type));
     parts.model_name = LastComponent(options.model);
   }
   if (!options.vad.empty()) {

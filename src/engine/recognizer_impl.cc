@@ -111,8 +111,10 @@ absl::StatusOr<std::shared_ptr<Request>> RecognizerImpl::Accept(bool wait, Audio
   if (parts_.asr == nullptr) return FailedPrecondition("{}: no recognition model is loaded", input.name());
   TUTTI_RETURN_IF_ERROR(CheckOptions(options));
   TUTTI_ASSIGN_OR_RETURN(
-      auto request, requests_->Admit(wait, {.name = input.name(), .model = parts_.model_name, .compute_type = "f32"},
-                                     options, std::move(on_done), options_.sync_points));
+      auto request,
+      requests_->Admit(
+          wait, {.name = input.name(), .model = parts_.model_name, .compute_type = std::string(Name(compute_type()))},
+          options, std::move(on_done), options_.sync_points));
   feeds_.Add(std::make_unique<Feed>(request, std::move(input), parts_, segments_, options_.sync_points));
   return request;
 }
@@ -148,6 +150,10 @@ absl::StatusOr<Recognizer::SpeechResult> RecognizerImpl::DetectSpeech(AudioInput
                                                                       const TranscribeOptions& options) {
   if (parts_.vad == nullptr) return FailedPrecondition("{}: no VAD model is loaded", input.name());
   return NoThrow(input.name(), [&] { return tutti::DetectSpeech(parts_.vad, input, options, options_.sync_points); });
+}
+
+ComputeType RecognizerImpl::compute_type() const {
+  return parts_.asr != nullptr ? parts_.asr->compute_type() : ComputeType::kF32;
 }
 
 VadOptions RecognizerImpl::default_vad_options() const {

@@ -43,6 +43,7 @@ class RecognizerImpl final : public Recognizer {
   absl::StatusOr<std::unique_ptr<VadSession>> OpenStream(const VadOptions& options) override;
   absl::StatusOr<SpeechResult> DetectSpeech(AudioInput input, const TranscribeOptions& options) override;
   int threads() const override { return options_.threads; }
+  ComputeType compute_type() const override;
   VadOptions default_vad_options() const override;
 
   // For tests of the bounds.

@@ -11,6 +11,7 @@
 #include "frontend/frontend.h"
 #include "nn/ragged_batch.h"
 #include "nn/workspace.h"
+#include "tutti/compute_type.h"
 
 namespace tutti {
 
@@ -40,11 +41,13 @@ struct SegmentText {
 class AsrModel {
  public:
   // Chooses the family by the package's model type. Unimplemented lists the families there are.
-  static absl::StatusOr<std::shared_ptr<const AsrModel>> Load(const ModelPackage& package);
+  static absl::StatusOr<std::shared_ptr<const AsrModel>> Load(const ModelPackage& package,
+                                                              ComputeType compute_type = ComputeType::kF32);
   virtual ~AsrModel() = default;
 
   virtual const std::shared_ptr<const Frontend>& frontend() const = 0;
-  virtual std::string_view family() const = 0;  // "paraformer"
+  virtual std::string_view family() const = 0;   // "paraformer"
+  virtual ComputeType compute_type() const = 0;  // in use; never kAuto
 
   // Features as the frontend makes them, one segment or many. hypotheses.size() == features.segments().
   // A segment without rows gets an empty hypothesis.

@@ -9,10 +9,11 @@ namespace tutti {
 
 absl::StatusOr<Linear> LoadLinear(const WeightSource& source, std::string_view name, LinearShape shape,
                                   LinearOptions options) {
-  TUTTI_ASSIGN_OR_RETURN(const Weight weight, source.Get(fmt::format("{}.weight", name), {shape.out, shape.in}));
-  if (!shape.bias) return Linear::Create(weight.data(), nullptr, shape.out, shape.in, options);
+  TUTTI_ASSIGN_OR_RETURN(const StoredMatrix weight,
+                         source.GetMatrix(fmt::format("{}.weight", name), shape.out, shape.in));
+  if (!shape.bias) return Linear::Create(weight.view, nullptr, shape.out, shape.in, options);
   TUTTI_ASSIGN_OR_RETURN(const Weight bias, source.Get(fmt::format("{}.bias", name), {shape.out}));
-  return Linear::Create(weight.data(), bias.data(), shape.out, shape.in, options);
+  return Linear::Create(weight.view, bias.data(), shape.out, shape.in, options);
 }
 
 absl::StatusOr<Norm> Norm::Load(const WeightSource& source, std::string_view name, int64_t width, float eps) {

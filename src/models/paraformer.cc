@@ -7,16 +7,19 @@
 
 namespace tutti {
 
-absl::StatusOr<std::shared_ptr<const Paraformer>> Paraformer::Load(const ModelPackage& package) {
+absl::StatusOr<std::shared_ptr<const Paraformer>> Paraformer::Load(const ModelPackage& package,
+                                                                   ComputeType compute_type) {
   TUTTI_ASSIGN_OR_RETURN(auto frontend, Frontend::FromPackage(package));
-  auto model = Create(package.config, CheckpointWeights(package.weights), std::move(frontend), package.tokens);
+  auto model =
+      Create(package.config, CheckpointWeights(package.weights), std::move(frontend), package.tokens, compute_type);
   if (!model.ok()) return WithContext(model.status(), package.directory);
   return model;
 }
 
 absl::StatusOr<std::shared_ptr<const Paraformer>> Paraformer::Create(const Config& config, const WeightSource& source,
                                                                      std::shared_ptr<const Frontend> frontend,
-                                                                     std::vector<std::string> tokens) {
+                                                                     std::vector<std::string> tokens,
+                                                                     ComputeType compute_type) {
   const auto vocabulary = static_cast<int64_t>(tokens.size());
   if (vocabulary == 0) return InvalidArgument("no tokens: expected tokens.json or tokens.txt");
   TUTTI_ASSIGN_OR_RETURN(const Config model_conf, config.Overlay("model_conf"));
@@ -25,10 +28,11 @@ absl::StatusOr<std::shared_ptr<const Paraformer>> Paraformer::Create(const Confi
   TUTTI_ASSIGN_OR_RETURN(special.sos, model_conf.GetInt("sos", special.sos));
   TUTTI_ASSIGN_OR_RETURN(special.eos, model_conf.GetInt("eos", special.eos));
 
-  TUTTI_ASSIGN_OR_RETURN(const auto encoder_options, SanmEncoderOptions::FromConfig(config, frontend->width()));
+  TUTTI_ASSIGN_OR_RETURN(auto encoder_options, SanmEncoderOptions::FromConfig(config, frontend->width()));
   const int64_t width = encoder_options.width;
   TUTTI_ASSIGN_OR_RETURN(const auto cif_options, CifOptions::FromConfig(config, width));
-  TUTTI_ASSIGN_OR_RETURN(const auto decoder_options, ParaformerDecoderOptions::FromConfig(config, width, vocabulary));
+  TUTTI_ASSIGN_OR_RETURN(auto decoder_options, ParaformerDecoderOptions::FromConfig(config, width, vocabulary));
+  encoder_options.compute_type = decoder_options.compute_type = ResolveComputeType(compute_type);
   TUTTI_ASSIGN_OR_RETURN(SanmEncoder encoder, SanmEncoder::Load(source, encoder_options));
   TUTTI_ASSIGN_OR_RETURN(CifPredictor predictor, CifPredictor::Load(source, cif_options));
   TUTTI_ASSIGN_OR_RETURN(ParaformerDecoder decoder, ParaformerDecoder::Load(source, decoder_options));

@@ -20,14 +20,17 @@ namespace tutti {
 // Paraformer (spec §5–§7): encoder, CIF predictor and decoder, each token decided at once. It has no times.
 class Paraformer final : public AsrModel {
  public:
-  static absl::StatusOr<std::shared_ptr<const Paraformer>> Load(const ModelPackage& package);
-  // The graph that `config` describes with weights from `source`.
+  static absl::StatusOr<std::shared_ptr<const Paraformer>> Load(const ModelPackage& package,
+                                                                ComputeType compute_type = ComputeType::kF32);
+  // The graph that `config` describes with weights from `source`. A compute type that the CPU lacks falls back.
   static absl::StatusOr<std::shared_ptr<const Paraformer>> Create(const Config& config, const WeightSource& source,
                                                                   std::shared_ptr<const Frontend> frontend,
-                                                                  std::vector<std::string> tokens);
+                                                                  std::vector<std::string> tokens,
+                                                                  ComputeType compute_type = ComputeType::kF32);
 
   const std::shared_ptr<const Frontend>& frontend() const override { return frontend_; }
   std::string_view family() const override { return "paraformer"; }
+  ComputeType compute_type() const override { return encoder_.options().compute_type; }
   void Recognise(const RaggedBatch& features, Workspace& workspace, std::span<Hypothesis> hypotheses) const override;
   SegmentText Text(const Hypothesis& hypothesis) const override;
 

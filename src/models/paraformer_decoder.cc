@@ -59,9 +59,11 @@ absl::StatusOr<ParaformerDecoder::FeedForward> ParaformerDecoder::LoadFeedForwar
   const int64_t width = options.width, hidden = options.hidden;
   FeedForward block;
   TUTTI_ASSIGN_OR_RETURN(block.norm1, Norm::Load(source, in_layer("norm1"), width, options.norm_eps));
-  TUTTI_ASSIGN_OR_RETURN(block.up, LoadLinear(source, in_layer("feed_forward.w_1"), {hidden, width}, {.relu = true}));
+  TUTTI_ASSIGN_OR_RETURN(block.up, LoadLinear(source, in_layer("feed_forward.w_1"), {hidden, width},
+                                              {.relu = true, .type = options.compute_type}));
   TUTTI_ASSIGN_OR_RETURN(block.inner, Norm::Load(source, in_layer("feed_forward.norm"), hidden, options.norm_eps));
-  TUTTI_ASSIGN_OR_RETURN(block.down, LoadLinear(source, in_layer("feed_forward.w_2"), {width, hidden, false}));
+  TUTTI_ASSIGN_OR_RETURN(block.down, LoadLinear(source, in_layer("feed_forward.w_2"), {width, hidden, false},
+                                                {.type = options.compute_type}));
   return block;
 }
 
@@ -72,16 +74,18 @@ absl::StatusOr<ParaformerDecoder::Layer> ParaformerDecoder::LoadLayer(const Weig
   const int64_t width = options.width;
   // Only attention layers look ahead less in the streaming model.
   const int64_t left = (options.taps - 1) / 2 + (attention ? options.shift : 0);
+  const ComputeType type = options.compute_type;
   Layer layer;
   TUTTI_ASSIGN_OR_RETURN(layer.feed_forward, LoadFeedForward(source, name, options));
   TUTTI_ASSIGN_OR_RETURN(layer.norm2, Norm::Load(source, in_layer("norm2"), width, options.norm_eps));
   TUTTI_ASSIGN_OR_RETURN(layer.fsmn, Fsmn::Load(source, in_layer("self_attn.fsmn_block"), {width, options.taps, left}));
   if (!attention) return layer;
   TUTTI_ASSIGN_OR_RETURN(layer.norm3, Norm::Load(source, in_layer("norm3"), width, options.norm_eps));
-  TUTTI_ASSIGN_OR_RETURN(layer.q, LoadLinear(source, in_layer("src_attn.linear_q"), {width, width}));
-  TUTTI_ASSIGN_OR_RETURN(layer.kv, LoadLinear(source, in_layer("src_attn.linear_k_v"), {2 * width, width}));
-  TUTTI_ASSIGN_OR_RETURN(layer.out,
-                         LoadLinear(source, in_layer("src_attn.linear_out"), {width, width}, {.accumulate = true}));
+  TUTTI_ASSIGN_OR_RETURN(layer.q, LoadLinear(source, in_layer("src_attn.linear_q"), {width, width}, {.type = type}));
+  TUTTI_ASSIGN_OR_RETURN(layer.kv,
+                         LoadLinear(source, in_layer("src_attn.linear_k_v"), {2 * width, width}, {.type = type}));
+  TUTTI_ASSIGN_OR_RETURN(layer.out, LoadLinear(source, in_layer("src_attn.linear_out"), {width, width},
+                                               {.accumulate = true, .type = type}));
   return layer;
 }
 

@@ -24,6 +24,7 @@ struct ParaformerDecoderOptions {
   int64_t shift = 0;
   int64_t vocabulary = 8404;
   float norm_eps = 1e-12F;
+  ComputeType compute_type = ComputeType::kF32;  // of the linear layers but the output layer, which stays f32
 
   // `decoder_conf` of a model package, with FunASR's defaults for missing keys. Unimplemented for a graph that is not
   // spec §7.

@@ -64,7 +64,8 @@ absl::StatusOr<SanmEncoder> SanmEncoder::Load(const WeightSource& source, const 
                                   .heads = options.heads,
                                   .hidden = options.hidden,
                                   .taps = options.taps,
-                                  .left = (options.taps - 1) / 2 + options.shift};
+                                  .left = (options.taps - 1) / 2 + options.shift,
+                                  .compute_type = options.compute_type};
     TUTTI_ASSIGN_OR_RETURN(SanmLayer layer, SanmLayer::Load(source, name, shape, options.norm_eps));
     encoder.layers_.push_back(std::move(layer));
   }

@@ -23,6 +23,7 @@ struct SanmEncoderOptions {
   int64_t taps = 11;
   int64_t shift = 0;
   float norm_eps = 1e-12F;
+  ComputeType compute_type = ComputeType::kF32;  // of the linear layers
 
   // `encoder_conf` of a model package, with FunASR's defaults for missing keys. Unimplemented for a graph that is not
   // spec §5.

@@ -13,19 +13,21 @@ absl::StatusOr<SanmLayer> SanmLayer::Load(const WeightSource& source, std::strin
                                           const SanmLayerShape& shape, float norm_eps) {
   const auto in_layer = [name](std::string_view part) { return fmt::format("{}.{}", name, part); };
   const int64_t width = shape.width;
+  const ComputeType type = shape.compute_type;
   SanmLayer layer;
   layer.shape_ = shape;
   TUTTI_ASSIGN_OR_RETURN(layer.norm1_, Norm::Load(source, in_layer("norm1"), shape.in, norm_eps));
-  TUTTI_ASSIGN_OR_RETURN(layer.qkv_, LoadLinear(source, in_layer("self_attn.linear_q_k_v"), {3 * width, shape.in}));
+  TUTTI_ASSIGN_OR_RETURN(layer.qkv_,
+                         LoadLinear(source, in_layer("self_attn.linear_q_k_v"), {3 * width, shape.in}, {.type = type}));
   TUTTI_ASSIGN_OR_RETURN(layer.fsmn_,
                          Fsmn::Load(source, in_layer("self_attn.fsmn_block"), {width, shape.taps, shape.left}));
-  TUTTI_ASSIGN_OR_RETURN(layer.out_,
-                         LoadLinear(source, in_layer("self_attn.linear_out"), {width, width}, {.accumulate = true}));
+  TUTTI_ASSIGN_OR_RETURN(layer.out_, LoadLinear(source, in_layer("self_attn.linear_out"), {width, width},
+                                                {.accumulate = true, .type = type}));
   TUTTI_ASSIGN_OR_RETURN(layer.norm2_, Norm::Load(source, in_layer("norm2"), width, norm_eps));
-  TUTTI_ASSIGN_OR_RETURN(layer.up_,
-                         LoadLinear(source, in_layer("feed_forward.w_1"), {shape.hidden, width}, {.relu = true}));
-  TUTTI_ASSIGN_OR_RETURN(layer.down_,
-                         LoadLinear(source, in_layer("feed_forward.w_2"), {width, shape.hidden}, {.accumulate = true}));
+  TUTTI_ASSIGN_OR_RETURN(
+      layer.up_, LoadLinear(source, in_layer("feed_forward.w_1"), {shape.hidden, width}, {.relu = true, .type = type}));
+  TUTTI_ASSIGN_OR_RETURN(layer.down_, LoadLinear(source, in_layer("feed_forward.w_2"), {width, shape.hidden},
+                                                 {.accumulate = true, .type = type}));
   return layer;
 }
 

@@ -16,9 +16,10 @@ struct SanmLayerShape {
   int64_t in = 0;
   int64_t width = 0;
   int64_t heads = 0;
-  int64_t hidden = 0;  // of the feed-forward block
-  int64_t taps = 0;    // FSMN kernel
-  int64_t left = 0;    // FSMN taps that look back
+  int64_t hidden = 0;                            // of the feed-forward block
+  int64_t taps = 0;                              // FSMN kernel
+  int64_t left = 0;                              // FSMN taps that look back
+  ComputeType compute_type = ComputeType::kF32;  // of the linear layers
 };
 
 // One SAN-M layer (spec §5.2): self-attention plus FSMN memory over its values, then a feed-forward block, each after a

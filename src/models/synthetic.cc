@@ -67,7 +67,8 @@ absl::StatusOr<Weight> RandomWeights::Get(std::string_view name, std::span<const
   return Weight(Uniform(count, 1 / std::sqrt(fan_in), seed));
 }
 
-absl::StatusOr<std::shared_ptr<const Paraformer>> MakeSyntheticParaformer(const ParaformerDims& dims, uint64_t seed) {
+absl::StatusOr<std::shared_ptr<const Paraformer>> MakeSyntheticParaformer(const ParaformerDims& dims, uint64_t seed,
+                                                                          ComputeType compute_type) {
   if (dims.vocabulary < 5) return InvalidArgument("synthetic model: {} tokens, expected at least 5", dims.vocabulary);
   const std::string yaml = fmt::format(
       "encoder: SANMEncoder\n"
@@ -80,7 +81,8 @@ absl::StatusOr<std::shared_ptr<const Paraformer>> MakeSyntheticParaformer(const 
       dims.width, dims.heads, dims.hidden, dims.encoder_blocks, dims.decoder_layers, dims.taps);
   TUTTI_ASSIGN_OR_RETURN(const Config config, Config::ParseYaml(yaml, "synthetic model"));
   TUTTI_ASSIGN_OR_RETURN(auto frontend, Frontend::Create(FrontendOptions{}, Cmvn{}));
-  return Paraformer::Create(config, RandomWeights(seed), std::move(frontend), SyntheticTokens(dims.vocabulary));
+  return Paraformer::Create(config, RandomWeights(seed), std::move(frontend), SyntheticTokens(dims.vocabulary),
+                            compute_type);
 }
 
 absl::StatusOr<SanmEncoder> MakeSyntheticEncoder(const SanmEncoderOptions& options, uint64_t seed) {

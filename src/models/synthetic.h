@@ -39,7 +39,8 @@ struct ParaformerDims {
 
 // A Paraformer of any size without a file, for benchmarks and tests: 16 kHz frontend with 560 features, random weights
 // whose predictor finds about four tokens a second, and Chinese characters for tokens.
-absl::StatusOr<std::shared_ptr<const Paraformer>> MakeSyntheticParaformer(const ParaformerDims& dims, uint64_t seed);
+absl::StatusOr<std::shared_ptr<const Paraformer>> MakeSyntheticParaformer(const ParaformerDims& dims, uint64_t seed,
+                                                                          ComputeType compute_type = ComputeType::kF32);
 
 // The encoder alone.
 absl::StatusOr<SanmEncoder> MakeSyntheticEncoder(const SanmEncoderOptions& options, uint64_t seed);

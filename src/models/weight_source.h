@@ -11,6 +11,7 @@
 
 #include "base/status.h"
 #include "checkpoint/tensor.h"
+#include "nn/weight_matrix.h"
 
 namespace tutti {
 
@@ -33,6 +34,12 @@ class Weight {
   size_t size_;
 };
 
+// A matrix as its source stores it, and what keeps the bytes alive where that is not the source.
+struct StoredMatrix {
+  Weight owner;
+  WeightMatrix view;
+};
+
 // Where a network takes its weights from as it loads: a model package, or a generator (models/synthetic.h) that lets a
 // network of any size be made without a file.
 class WeightSource {
@@ -46,6 +53,10 @@ class WeightSource {
   absl::StatusOr<Weight> Get(std::string_view name, std::initializer_list<int64_t> shape) const {
     return Get(name, std::span<const int64_t>(shape.begin(), shape.size()));
   }
+
+  // The same for the matrix [out, in] of a linear layer, in the type that the source has it in: one that holds int8
+  // need not make f32 of it first.
+  virtual absl::StatusOr<StoredMatrix> GetMatrix(std::string_view name, int64_t out, int64_t in) const;
 };
 
 // A checkpoint's tensors; f32 ones are handed out as the file maps them.

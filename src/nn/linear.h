@@ -4,19 +4,21 @@
 #include <memory>
 
 #include "base/status.h"
+#include "nn/weight_matrix.h"
 #include "nn/workspace.h"
+#include "tutti/compute_type.h"
 
 namespace tutti {
 
 struct LinearOptions {
-  bool relu = false;        // y = max(0, x·Wᵀ + b)
-  bool accumulate = false;  // y += x·Wᵀ + b; not together with relu
+  bool relu = false;                     // y = max(0, x·Wᵀ + b)
+  bool accumulate = false;               // y += x·Wᵀ + b; not together with relu
+  ComputeType type = ComputeType::kF32;  // of the product; one that this CPU lacks falls back (ResolveComputeType)
 };
 
-// y[rows, out] = x[rows, in] · Wᵀ + b in f32, by oneDNN (the only place that knows oneDNN).
+// y[rows, out] = x[rows, in] · Wᵀ + b, f32 in and out, whatever number type the product runs in.
 //
-// Rows run in blocks of fixed heights whose results agree to the last bit, so a row's result depends neither on its
-// neighbours nor on how many there are.
+// A row's result depends neither on its neighbours nor on how many there are, to the last bit.
 //
 // Immutable after Create; safe from any thread, each with its own Workspace.
 class Linear {
@@ -26,10 +28,14 @@ class Linear {
   Linear(Linear&&) noexcept;
   Linear& operator=(Linear&&) noexcept;
 
-  // weight [out, in] row-major, bias [out] or null; both are copied into the packed layout. Internal on failure of
-  // oneDNN.
-  static absl::StatusOr<Linear> Create(const float* weight, const float* bias, int64_t out, int64_t in,
+  // weights [out, in], bias [out] or null; both are copied into the packed layout, in the options' type whichever type
+  // they come in. Internal on failure of oneDNN.
+  static absl::StatusOr<Linear> Create(const WeightMatrix& weights, const float* bias, int64_t out, int64_t in,
                                        LinearOptions options = {});
+  static absl::StatusOr<Linear> Create(const float* weights, const float* bias, int64_t out, int64_t in,
+                                       LinearOptions options = {}) {
+    return Create(WeightMatrix{.data = weights}, bias, out, in, options);
+  }
 
   int64_t in() const;
   int64_t out() const;
@@ -42,12 +48,5 @@ class Linear {
   explicit Linear(std::unique_ptr<const Impl> impl);
   std::unique_ptr<const Impl> impl_;
 };
-
-// The instruction set that oneDNN uses in this process, as it names it ("AVX512_CORE_BF16").
-const char* LinearIsa();
-
-// Multiply-adds per second, times two, that oneDNN reaches on one thread for [rows, in]·[in, out] in f32: the roof
-// that `tutti bench` compares with.
-double MeasureLinearRoof(int64_t rows, int64_t in, int64_t out, double seconds);
 
 }  // namespace tutti

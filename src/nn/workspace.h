@@ -32,8 +32,13 @@ class Workspace {
     Scope(const Scope&) = delete;
     Scope& operator=(const Scope&) = delete;
 
-    float* Floats(int64_t count) { return static_cast<float*>(workspace_.Allocate(static_cast<size_t>(count) * 4)); }
-    std::byte* Bytes(int64_t count) { return static_cast<std::byte*>(workspace_.Allocate(static_cast<size_t>(count))); }
+    // For types that need neither construction nor destruction.
+    template <typename T>
+    T* As(int64_t count) {
+      return static_cast<T*>(workspace_.Allocate(static_cast<size_t>(count) * sizeof(T)));
+    }
+    float* Floats(int64_t count) { return As<float>(count); }
+    std::byte* Bytes(int64_t count) { return As<std::byte>(count); }
 
    private:
     Workspace& workspace_;

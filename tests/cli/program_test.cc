@@ -304,8 +304,8 @@ TEST(ModelsProgramTest, InfoTellsSizesOrThePreciseError) {
 
 TEST(BenchProgramTest, EveryPartPrintsOneObject) {
   for (const char* part : {"frontend", "vad", "encoder", "asr"}) {
-    const Ended ended =
-        RunProgram({"bench", part, "--seconds", "2", "--batch-seconds", "4", "--duration", "0", "--json"});
+    const Ended ended = RunProgram({"bench", part, "--seconds", "2", "--batch-seconds", "4", "--duration", "0",
+                                    "--compute-type", "f32", "--json"});
     ASSERT_EQ(ended.exit_code, 0) << part << ": " << ended.err;
     const auto result = Json::parse(ended.out);
     EXPECT_EQ(result["bench"], part);

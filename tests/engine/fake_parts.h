@@ -21,6 +21,7 @@ class FakeAsrModel final : public AsrModel {
 
   const std::shared_ptr<const Frontend>& frontend() const override { return frontend_; }
   std::string_view family() const override { return "fake"; }
+  ComputeType compute_type() const override { return ComputeType::kF32; }
 
   void Recognise(const RaggedBatch& features, Workspace&, std::span<Hypothesis> hypotheses) const override {
     if (on_batch_) on_batch_(features);

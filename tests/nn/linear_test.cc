@@ -7,6 +7,7 @@
 #include <cstring>
 #include <thread>
 
+#include "nn/matrix_product.h"
 #include "tests/support/random.h"
 
 namespace tutti {
@@ -17,6 +18,7 @@ using testing::RandomFloats;
 struct Shape {
   int64_t in, out;
 };
+constexpr ComputeType kTypes[] = {ComputeType::kF32, ComputeType::kBf16, ComputeType::kInt8};
 
 // Every width that the models have, and some that fit no vector.
 const Shape kShapes[] = {{560, 1536}, {512, 2048}, {2048, 512}, {192, 576}, {64, 64}, {400, 140},
@@ -66,19 +68,43 @@ TEST_P(LinearTest, AgreesWithTheScalarProduct) {
   }
 }
 
+// A rounding error of a narrow type is about as large for a term as for its neighbour, and as often up as down: the
+// error of a sum grows with the root of their number.
+TEST_P(LinearTest, NarrowTypesAreAsCloseAsTheirRoundingAllows) {
+  const Shape shape = GetParam();
+  for (const ComputeType type : {ComputeType::kBf16, ComputeType::kInt8}) {
+    std::vector<float> y(static_cast<size_t>(kRows * shape.out));
+    Create({.type = type}).Run(x_.data(), kRows, y.data(), workspace_);
+    double squares = 0;
+    for (int64_t row = 0; row < kRows; ++row) {
+      for (int64_t column = 0; column < shape.out; column += 5) {
+        const double error =
+            y[static_cast<size_t>(row * shape.out + column)] - Expected(x_, weight_, bias_, shape, row, column);
+        squares += error * error;
+      }
+    }
+    const auto count = static_cast<double>(kRows * ((shape.out + 4) / 5));
+    // Values are normal. bf16's step is 2^-8 of each; int8 shares the range, about ±4, between its 255 or 127 levels.
+    const double bound = type == ComputeType::kInt8 ? (DetectProductIsa().vnni ? 0.016 : 0.025) : 0.004;
+    EXPECT_LT(std::sqrt(squares / count), bound * (std::sqrt(static_cast<double>(shape.in)) + 1)) << Name(type);
+  }
+}
+
 TEST_P(LinearTest, ARowHasTheSameBitsWhereverItStandsAndHoweverManyThereAre) {
   const Shape shape = GetParam();
-  const Linear linear = Create();
   const auto width = static_cast<size_t>(shape.out);
-  std::vector<float> whole(static_cast<size_t>(kRows) * width);
-  linear.Run(x_.data(), kRows, whole.data(), workspace_);
-  for (int64_t rows = 1; rows <= kRows; rows += rows < 70 ? 1 : 9) {
-    for (const int64_t first : {int64_t{0}, kRows - rows, (kRows - rows) / 3}) {
-      std::vector<float> part(static_cast<size_t>(rows) * width);
-      linear.Run(x_.data() + first * shape.in, rows, part.data(), workspace_);
-      ASSERT_EQ(
-          0, std::memcmp(part.data(), whole.data() + static_cast<size_t>(first) * width, part.size() * sizeof(float)))
-          << rows << " rows from " << first << " on " << LinearIsa();
+  for (const ComputeType type : kTypes) {
+    const Linear linear = Create({.type = type});
+    std::vector<float> whole(static_cast<size_t>(kRows) * width);
+    linear.Run(x_.data(), kRows, whole.data(), workspace_);
+    for (int64_t rows = 1; rows <= kRows; rows += rows < 70 ? 1 : 9) {
+      for (const int64_t first : {int64_t{0}, kRows - rows, (kRows - rows) / 3}) {
+        std::vector<float> part(static_cast<size_t>(rows) * width);
+        linear.Run(x_.data() + first * shape.in, rows, part.data(), workspace_);
+        ASSERT_EQ(
+            0, std::memcmp(part.data(), whole.data() + static_cast<size_t>(first) * width, part.size() * sizeof(float)))
+            << rows << " rows from " << first << ", " << Name(type) << " on " << DetectProductIsa().name;
+      }
     }
   }
 }
@@ -86,15 +112,17 @@ TEST_P(LinearTest, ARowHasTheSameBitsWhereverItStandsAndHoweverManyThereAre) {
 TEST_P(LinearTest, ReluCutsBelowZeroAndAccumulateAddsToWhatIsThere) {
   const Shape shape = GetParam();
   const size_t size = static_cast<size_t>(kRows * shape.out);
-  std::vector<float> plain(size), relu(size);
-  Create().Run(x_.data(), kRows, plain.data(), workspace_);
-  Create({.relu = true}).Run(x_.data(), kRows, relu.data(), workspace_);
-  const std::vector<float> before = RandomFloats(kRows * shape.out, 4);
-  std::vector<float> sum = before;
-  Create({.accumulate = true}).Run(x_.data(), kRows, sum.data(), workspace_);
-  for (size_t i = 0; i < size; ++i) {
-    ASSERT_EQ(relu[i], std::max(plain[i], 0.0F));
-    ASSERT_NEAR(sum[i], before[i] + plain[i], 1e-5 * (1 + std::abs(plain[i])));
+  for (const ComputeType type : kTypes) {
+    std::vector<float> plain(size), relu(size);
+    Create({.type = type}).Run(x_.data(), kRows, plain.data(), workspace_);
+    Create({.relu = true, .type = type}).Run(x_.data(), kRows, relu.data(), workspace_);
+    const std::vector<float> before = RandomFloats(kRows * shape.out, 4);
+    std::vector<float> sum = before;
+    Create({.accumulate = true, .type = type}).Run(x_.data(), kRows, sum.data(), workspace_);
+    for (size_t i = 0; i < size; ++i) {
+      ASSERT_EQ(relu[i], std::max(plain[i], 0.0F)) << Name(type);
+      ASSERT_NEAR(sum[i], before[i] + plain[i], 1e-5 * (1 + std::abs(plain[i]))) << Name(type);
+    }
   }
 }
 
@@ -120,6 +148,48 @@ TEST(LinearThreadsTest, OneLayerServesManyThreadsAtOnce) {
   }
   for (std::thread& thread : threads) thread.join();
   for (const auto& result : results) EXPECT_EQ(result, expected);
+}
+
+// u8·s8 products summed in pairs of 16 bits overflow at these values, as AVX2's do; sums of 32 bits hold them.
+TEST(LinearInt8Test, TheLargestActivationsAndWeightsDoNotSaturate) {
+  constexpr int64_t kOut = 48, kRows = 5;
+  for (const int64_t in : {2, 64, 2048}) {
+    std::vector<float> weight(static_cast<size_t>(kOut * in)), x(static_cast<size_t>(kRows * in), 1.0F);
+    for (int64_t o = 0; o < kOut; ++o) {
+      std::fill_n(weight.begin() + o * in, in, o % 2 == 0 ? 1.0F : -1.0F);
+    }
+    std::fill_n(x.begin() + in, in, -1.0F);
+    const auto linear = Linear::Create(weight.data(), nullptr, kOut, in, {.type = ComputeType::kInt8});
+    ASSERT_TRUE(linear.ok());
+    Workspace workspace;
+    std::vector<float> y(static_cast<size_t>(kRows * kOut));
+    linear->Run(x.data(), kRows, y.data(), workspace);
+    for (int64_t row = 0; row < kRows; ++row) {
+      for (int64_t o = 0; o < kOut; ++o) {
+        const auto expected = static_cast<float>((o % 2 == 0) == (row != 1) ? in : -in);
+        ASSERT_NEAR(y[static_cast<size_t>(row * kOut + o)], expected, 1e-5 * static_cast<double>(in))
+            << in << " inputs, row " << row << ", output " << o << " on " << DetectProductIsa().name;
+      }
+    }
+  }
+}
+
+TEST(LinearInt8Test, WeightsThatComeQuantisedGiveTheSameBits) {
+  if (ResolveComputeType(ComputeType::kInt8) != ComputeType::kInt8) return;  // f32 takes them as what they stand for
+  constexpr int64_t kIn = 70, kOut = 33, kRows = 9;
+  const auto weight = RandomFloats(kIn * kOut, 11), x = RandomFloats(kIn * kRows, 12), bias = RandomFloats(kOut, 13);
+  std::vector<int8_t> q(weight.size());
+  std::vector<float> scales(kOut);
+  QuantiseWeights(weight.data(), kOut, kIn, q.data(), scales.data());
+  const WeightMatrix stored = {.type = ComputeType::kInt8, .data = q.data(), .scales = scales.data()};
+  Workspace workspace;
+  std::vector<float> from_f32(kRows * kOut), from_int8(kRows * kOut);
+  const auto a = Linear::Create(weight.data(), bias.data(), kOut, kIn, {.type = ComputeType::kInt8});
+  const auto b = Linear::Create(stored, bias.data(), kOut, kIn, {.type = ComputeType::kInt8});
+  ASSERT_TRUE(a.ok() && b.ok());
+  a->Run(x.data(), kRows, from_f32.data(), workspace);
+  b->Run(x.data(), kRows, from_int8.data(), workspace);
+  EXPECT_EQ(from_f32, from_int8);
 }
 
 TEST(LinearOptionsTest, ImpossibleShapesAndOptionsAreRefused) {

@@ -1,0 +1,15 @@
+#pragma once
+
+#include "tutti/compute_type.h"
+
+namespace tutti {
+
+// A weight matrix [out, in], row-major, in one of the forms that files hold. A view: the bytes outlive it; they need no
+// alignment beyond their element's.
+struct WeightMatrix {
+  ComputeType type = ComputeType::kF32;  // of the elements: f32, bf16 or int8; never kAuto
+  const void* data = nullptr;            // float, uint16_t or int8_t
+  const float* scales = nullptr;         // int8 only: [out], w[o, i] = scales[o] · data[o, i]
+};
+
+}  // namespace tutti
