@@ -134,8 +134,9 @@ void ParaformerDecoder::Attend(const Layer& layer, std::span<const int64_t> offs
   layer.q.Run(normed, tokens, q, workspace);
   layer.kv.Run(encoded.data, encoded.rows(), kv, workspace);
   float* heads = normed;
-  Attention(q, width, offsets, kv, kv + width, 2 * width, encoded.offsets, {options_.heads, dk},
-            1.0F / std::sqrt(static_cast<float>(dk)), heads, workspace);
+  Attention(q, width, offsets, kv, kv + width, 2 * width, encoded.offsets,
+            {options_.heads, dk, options_.compute_type != ComputeType::kF32}, 1.0F / std::sqrt(static_cast<float>(dk)),
+            heads, workspace);
   layer.out.Run(heads, tokens, x, workspace);
 }
 

@@ -49,8 +49,9 @@ void SanmLayer::Run(const float* x, std::span<const int64_t> offsets, float* y, 
   if (residual && x != y) std::copy(x, x + rows * width, y);
   fsmn_.Run(v, 3 * width, offsets, residual, y);
   const int64_t dk = width / shape_.heads;
-  Attention(q, 3 * width, offsets, k, v, 3 * width, offsets, {shape_.heads, dk},
-            1.0F / std::sqrt(static_cast<float>(dk)), heads, workspace);
+  Attention(q, 3 * width, offsets, k, v, 3 * width, offsets,
+            {shape_.heads, dk, shape_.compute_type != ComputeType::kF32}, 1.0F / std::sqrt(static_cast<float>(dk)),
+            heads, workspace);
 
   ForRowBlocks(rows, [&](int64_t first, int64_t count) {
     float* block = y + first * width;

@@ -2,6 +2,7 @@
 #include <limits>
 
 #include "nn/attention_head.h"
+#include "nn/matrix_product.h"
 #include "nn/ops.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -58,15 +59,26 @@ void TileProduct(const float* a, int64_t a_stride, int64_t depth, const float* b
   }
 }
 
+// A row's sum is a chain of its own, so its bits do not depend on how many rows run together.
 void TileProductRows(int64_t rows, const float* a, int64_t a_stride, int64_t depth, const float* b, int64_t b_stride,
                      int64_t columns, float* out, int64_t out_stride) {
-  if (rows == kTile) return TileProduct<kTile>(a, a_stride, depth, b, b_stride, columns, out, out_stride);
-  for (int64_t r = 0; r < rows; ++r) {
-    TileProduct<1>(a + r * a_stride, a_stride, depth, b, b_stride, columns, out + r * out_stride, out_stride);
+  static_assert(kTile == 6);
+  switch (rows) {
+    case 6:
+      return TileProduct<6>(a, a_stride, depth, b, b_stride, columns, out, out_stride);
+    case 5:
+      return TileProduct<5>(a, a_stride, depth, b, b_stride, columns, out, out_stride);
+    case 4:
+      return TileProduct<4>(a, a_stride, depth, b, b_stride, columns, out, out_stride);
+    case 3:
+      return TileProduct<3>(a, a_stride, depth, b, b_stride, columns, out, out_stride);
+    case 2:
+      return TileProduct<2>(a, a_stride, depth, b, b_stride, columns, out, out_stride);
+    default:
+      return TileProduct<1>(a, a_stride, depth, b, b_stride, columns, out, out_stride);
   }
 }
 
-// scores[0 … keys) become exp(scale · (s - max)); the padding behind them becomes 0. Returns 1 / their sum.
 float Weights(float* scores, int64_t keys, int64_t padded_keys, float scale) {
   const D d;
   const auto lanes = static_cast<int64_t>(hn::Lanes(d));
@@ -127,10 +139,24 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace tutti {
 HWY_EXPORT(AttentionHead);
+HWY_EXPORT(Weights);
+
+float AttentionWeights(float* scores, int64_t keys, int64_t padded_keys, float scale) {
+  return HWY_DYNAMIC_DISPATCH(Weights)(scores, keys, padded_keys, scale);
+}
+
+namespace {
+
+void AttentionHeadF32(const AttentionHeadView& head, float scale, Workspace& workspace) {
+  HWY_DYNAMIC_DISPATCH(AttentionHead)(head, scale, workspace);
+}
+
+}  // namespace
 
 void Attention(const float* q, int64_t q_stride, std::span<const int64_t> query_offsets, const float* k, const float* v,
                int64_t kv_stride, std::span<const int64_t> key_offsets, AttentionShape shape, float scale, float* out,
                Workspace& workspace) {
+  const auto head = shape.bf16 && DetectProductIsa().bf16 ? &AttentionHeadBf16 : &AttentionHeadF32;
   const int64_t width = shape.heads * shape.dk;
   for (size_t i = 0; i + 1 < query_offsets.size(); ++i) {
     const int64_t query = query_offsets[i], key = key_offsets[i];
@@ -141,18 +167,17 @@ void Attention(const float* q, int64_t q_stride, std::span<const int64_t> query_
     }
     for (int64_t h = 0; h < shape.heads; ++h) {
       const int64_t column = h * shape.dk;
-      HWY_DYNAMIC_DISPATCH(AttentionHead)
-      ({.q = q + query * q_stride + column,
-        .q_stride = q_stride,
-        .queries = queries,
-        .k = k + key * kv_stride + column,
-        .v = v + key * kv_stride + column,
-        .kv_stride = kv_stride,
-        .keys = keys,
-        .dk = shape.dk,
-        .out = out + query * width + column,
-        .out_stride = width},
-       scale, workspace);
+      head({.q = q + query * q_stride + column,
+            .q_stride = q_stride,
+            .queries = queries,
+            .k = k + key * kv_stride + column,
+            .v = v + key * kv_stride + column,
+            .kv_stride = kv_stride,
+            .keys = keys,
+            .dk = shape.dk,
+            .out = out + query * width + column,
+            .out_stride = width},
+           scale, workspace);
     }
   }
 }

@@ -2,9 +2,11 @@
 
 #include <cstdint>
 
+#include "nn/workspace.h"
+
 namespace tutti {
 
-// One head of one segment; what attention.cc's kernel takes for every instruction set.
+// One head of one segment; what the kernels of attention take for every instruction set.
 struct AttentionHeadView {
   const float* q;  // [queries, dk], rows q_stride apart
   int64_t q_stride;
@@ -17,5 +19,12 @@ struct AttentionHeadView {
   float* out;  // [queries, dk], rows out_stride apart
   int64_t out_stride;
 };
+
+// scores[0 … keys) become exp(scale · (s - max)); the padding behind them becomes 0. Returns 1 / their sum.
+// padded_keys is a multiple of 16.
+float AttentionWeights(float* scores, int64_t keys, int64_t padded_keys, float scale);
+
+// The head with both products in bf16, sums and softmax in f32. Only where DetectProductIsa().bf16 says so.
+void AttentionHeadBf16(const AttentionHeadView& head, float scale, Workspace& workspace);
 
 }  // namespace tutti

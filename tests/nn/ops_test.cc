@@ -7,6 +7,8 @@
 #include <cstring>
 #include <limits>
 
+#include "nn/matrix_product.h"
+#include "nn/quantise.h"
 #include "tests/support/random.h"
 
 namespace tutti {
@@ -121,6 +123,12 @@ TEST(FsmnMemoryTest, AgreesWithTheScalarTwinOverRaggedSegments) {
   }
 }
 
+void RoundToBf16(std::vector<float>& x) {
+  std::vector<uint16_t> half(x.size());
+  ToBf16(x.data(), static_cast<int64_t>(x.size()), half.data());
+  FromBf16(half.data(), static_cast<int64_t>(x.size()), x.data());
+}
+
 struct AttentionCase {
   AttentionShape shape;
   int64_t max_queries, max_keys;
@@ -133,8 +141,14 @@ TEST_P(AttentionTest, AgreesWithTheScalarTwinOverRaggedSegments) {
   const int64_t width = shape.heads * shape.dk;
   const auto query_offsets = RandomOffsets(5, max_queries, 1), key_offsets = RandomOffsets(5, max_keys, 2);
   const int64_t q_stride = width + 5, kv_stride = 2 * width + 1;
-  const auto q = RandomFloats(query_offsets.back() * q_stride + 1, 3, 2);
-  const auto kv = RandomFloats(key_offsets.back() * kv_stride + 1, 4, 2);
+  auto q = RandomFloats(query_offsets.back() * q_stride + 1, 3, 2);
+  auto kv = RandomFloats(key_offsets.back() * kv_stride + 1, 4, 2);
+  const bool bf16 = shape.bf16 && DetectProductIsa().bf16;
+  if (bf16) {  // what the kernel does to them first
+    RoundToBf16(q);
+    RoundToBf16(kv);
+  }
+  const double tolerance = bf16 ? 0.02 : 2e-5;  // the weights are rounded too
   const float scale = 1.0F / std::sqrt(static_cast<float>(shape.dk));
   std::vector<float> out(static_cast<size_t>(query_offsets.back() * width), -7.0F);
   Workspace workspace;
@@ -161,7 +175,7 @@ TEST_P(AttentionTest, AgreesWithTheScalarTwinOverRaggedSegments) {
             const int64_t row = key_offsets[s] + static_cast<int64_t>(i);
             expected += weights[i] / sum * kv[static_cast<size_t>(row * kv_stride + width + h * shape.dk + c)];
           }
-          ASSERT_NEAR(out[static_cast<size_t>(t * width + h * shape.dk + c)], expected, 2e-5) << s << " " << t;
+          ASSERT_NEAR(out[static_cast<size_t>(t * width + h * shape.dk + c)], expected, tolerance) << s << " " << t;
         }
       }
     }
@@ -171,25 +185,29 @@ TEST_P(AttentionTest, AgreesWithTheScalarTwinOverRaggedSegments) {
 INSTANTIATE_TEST_SUITE_P(Shapes, AttentionTest,
                          ::testing::Values(AttentionCase{{4, 128}, 40, 40}, AttentionCase{{4, 48}, 9, 170},
                                            AttentionCase{{8, 32}, 33, 5}, AttentionCase{{12, 43}, 13, 13},
-                                           AttentionCase{{1, 4}, 3, 1}));
+                                           AttentionCase{{1, 4}, 3, 1}, AttentionCase{{4, 128, true}, 40, 40},
+                                           AttentionCase{{4, 48, true}, 9, 170}, AttentionCase{{12, 43, true}, 50, 33},
+                                           AttentionCase{{1, 4, true}, 3, 1}));
 
 TEST(AttentionNeighboursTest, ASegmentHasTheSameBitsAloneAndAmongOthers) {
-  const AttentionShape shape{4, 48};
-  constexpr int64_t kWidth = 192;
-  const auto offsets = RandomOffsets(9, 60, 7);
-  const auto qkv = RandomFloats(offsets.back() * 3 * kWidth, 8);
-  std::vector<float> together(static_cast<size_t>(offsets.back() * kWidth));
-  Workspace workspace;
-  const auto run = [&](const float* base, std::span<const int64_t> at, float* out) {
-    Attention(base, 3 * kWidth, at, base + kWidth, base + 2 * kWidth, 3 * kWidth, at, shape, 0.1F, out, workspace);
-  };
-  run(qkv.data(), offsets, together.data());
-  for (size_t s = 0; s + 1 < offsets.size(); ++s) {
-    const int64_t rows = offsets[s + 1] - offsets[s];
-    const std::vector<int64_t> alone = {0, rows};
-    std::vector<float> out(static_cast<size_t>(rows * kWidth));
-    run(qkv.data() + offsets[s] * 3 * kWidth, alone, out.data());
-    EXPECT_TRUE(std::equal(out.begin(), out.end(), together.begin() + offsets[s] * kWidth)) << s;
+  for (const bool bf16 : {false, true}) {
+    const AttentionShape shape{4, 48, bf16};
+    constexpr int64_t kWidth = 192;
+    const auto offsets = RandomOffsets(9, 60, 7);
+    const auto qkv = RandomFloats(offsets.back() * 3 * kWidth, 8);
+    std::vector<float> together(static_cast<size_t>(offsets.back() * kWidth));
+    Workspace workspace;
+    const auto run = [&](const float* base, std::span<const int64_t> at, float* out) {
+      Attention(base, 3 * kWidth, at, base + kWidth, base + 2 * kWidth, 3 * kWidth, at, shape, 0.1F, out, workspace);
+    };
+    run(qkv.data(), offsets, together.data());
+    for (size_t s = 0; s + 1 < offsets.size(); ++s) {
+      const int64_t rows = offsets[s + 1] - offsets[s];
+      const std::vector<int64_t> alone = {0, rows};
+      std::vector<float> out(static_cast<size_t>(rows * kWidth));
+      run(qkv.data() + offsets[s] * 3 * kWidth, alone, out.data());
+      EXPECT_TRUE(std::equal(out.begin(), out.end(), together.begin() + offsets[s] * kWidth)) << s;
+    }
   }
 }
 

@@ -1,0 +1,215 @@
+// Attention on CPUs with bf16 products (AVX512_BF16). Highway 1.0 has no name for them, hence intrinsics.
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <utility>
+
+#include "nn/attention_head.h"
+
+#if defined(__x86_64__)
+
+// gcc 12 takes the undefined operand of its own intrinsics for a mistake (its bug 105593).
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#if !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
+#include <immintrin.h>
+#pragma GCC diagnostic pop
+
+#define TUTTI_BF16 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16")))
+
+namespace tutti {
+namespace {
+
+constexpr int64_t kLanes = 16;
+// Queries that run together: with two vectors of columns they need 24 of the 32 registers.
+constexpr int64_t kTile = 12;
+
+int64_t RoundUp(int64_t n, int64_t step) { return (n + step - 1) / step * step; }
+
+// sum + the products of 16 pairs of bf16.
+TUTTI_BF16 inline __m512 AddProducts(__m512 sum, __m512i a, __m512i b) {
+#if defined(__clang__)
+  // clang 16 crashes on vectors of bf16 that come from other types.
+  asm("vdpbf16ps %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b));
+  return sum;
+#else
+  return _mm512_dpbf16_ps(sum, reinterpret_cast<__m512bh>(a), reinterpret_cast<__m512bh>(b));
+#endif
+}
+
+// 16 floats to 16 bf16, to nearest and ties to even.
+TUTTI_BF16 inline __m256i Narrow(__m512 x) {
+  __m256i bits;
+#if defined(__clang__)
+  asm("vcvtneps2bf16 %1, %0" : "=v"(bits) : "v"(x));
+#else
+  bits = reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(x));
+#endif
+  return bits;
+}
+
+// x [width] to bf16, zeros up to `padded`, a multiple of 16.
+TUTTI_BF16 void NarrowRow(const float* x, int64_t width, int64_t padded, uint16_t* y) {
+  for (int64_t i = 0; i < padded; i += kLanes) {
+    const int64_t left = std::clamp<int64_t>(width - i, 0, kLanes);
+    const auto mask = static_cast<__mmask16>((1U << left) - 1);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(y + i), Narrow(_mm512_maskz_loadu_ps(mask, x + i)));
+  }
+}
+
+// The 16 × 16 matrix of pairs whose rows stand `stride` pairs apart, transposed.
+TUTTI_BF16 void TransposePairs(const uint32_t* from, int64_t from_stride, uint32_t* to, int64_t to_stride) {
+  __m512i a[16], b[16];
+  for (int64_t i = 0; i < 16; ++i) a[i] = _mm512_loadu_si512(from + i * from_stride);
+  for (int i = 0; i < 16; i += 2) {
+    b[i] = _mm512_unpacklo_epi32(a[i], a[i + 1]);
+    b[i + 1] = _mm512_unpackhi_epi32(a[i], a[i + 1]);
+  }
+  for (int i = 0; i < 16; i += 4) {
+    a[i] = _mm512_unpacklo_epi64(b[i], b[i + 2]);
+    a[i + 1] = _mm512_unpackhi_epi64(b[i], b[i + 2]);
+    a[i + 2] = _mm512_unpacklo_epi64(b[i + 1], b[i + 3]);
+    a[i + 3] = _mm512_unpackhi_epi64(b[i + 1], b[i + 3]);
+  }
+  // a[4g + j] holds columns j, j+4, j+8, j+12 of rows 4g … 4g+3, one in each quarter.
+  for (int j = 0; j < 4; ++j) {
+    const __m512i even0 = _mm512_shuffle_i32x4(a[j], a[4 + j], 0x88), odd0 = _mm512_shuffle_i32x4(a[j], a[4 + j], 0xDD);
+    const __m512i even1 = _mm512_shuffle_i32x4(a[8 + j], a[12 + j], 0x88),
+                  odd1 = _mm512_shuffle_i32x4(a[8 + j], a[12 + j], 0xDD);
+    _mm512_storeu_si512(to + j * to_stride, _mm512_shuffle_i32x4(even0, even1, 0x88));
+    _mm512_storeu_si512(to + (j + 8) * to_stride, _mm512_shuffle_i32x4(even0, even1, 0xDD));
+    _mm512_storeu_si512(to + (j + 4) * to_stride, _mm512_shuffle_i32x4(odd0, odd1, 0x88));
+    _mm512_storeu_si512(to + (j + 12) * to_stride, _mm512_shuffle_i32x4(odd0, odd1, 0xDD));
+  }
+}
+
+// Keys as the first product wants them: pairs [padded_dk / 2, padded_keys], each of two neighbours in a key.
+TUTTI_BF16 void PackKeys(const AttentionHeadView& head, int64_t padded_keys, int64_t padded_dk, uint32_t* packed,
+                         Workspace& workspace) {
+  Workspace::Scope scope(workspace);
+  const int64_t pairs = padded_dk / 2;
+  auto* rows = scope.As<uint16_t>(kLanes * padded_dk);
+  for (int64_t first = 0; first < padded_keys; first += kLanes) {
+    for (int64_t i = 0; i < kLanes; ++i) {
+      const bool inside = first + i < head.keys;
+      NarrowRow(inside ? head.k + (first + i) * head.kv_stride : head.k, inside ? head.dk : 0, padded_dk,
+                rows + i * padded_dk);
+    }
+    for (int64_t pair = 0; pair < pairs; pair += kLanes) {
+      TransposePairs(reinterpret_cast<const uint32_t*>(rows) + pair, pairs, packed + pair * padded_keys + first,
+                     padded_keys);
+    }
+  }
+}
+
+// Values as the second product wants them: pairs [padded_keys / 2, padded_dk], each of two neighbouring keys.
+TUTTI_BF16 void PackValues(const AttentionHeadView& head, int64_t padded_keys, int64_t padded_dk, uint32_t* packed) {
+  for (int64_t t = 0; t < padded_keys; t += 2, packed += padded_dk) {
+    for (int64_t c = 0; c < padded_dk; c += kLanes) {
+      const int64_t left = std::clamp<int64_t>(head.dk - c, 0, kLanes);
+      const auto columns = static_cast<__mmask16>((1U << left) - 1);
+      const float* row = head.v + t * head.kv_stride + c;
+      const auto first = static_cast<__mmask16>(t < head.keys ? columns : 0);
+      const auto second = static_cast<__mmask16>(t + 1 < head.keys ? columns : 0);
+      const __m512i low = _mm512_cvtepu16_epi32(Narrow(_mm512_maskz_loadu_ps(first, row)));
+      const __m512i high = _mm512_cvtepu16_epi32(Narrow(_mm512_maskz_loadu_ps(second, row + head.kv_stride)));
+      _mm512_storeu_si512(packed + c, _mm512_or_si512(low, _mm512_slli_epi32(high, 16)));
+    }
+  }
+}
+
+struct TileOperands {
+  const uint16_t* a;  // [rows, 2 · depth], rows a_stride apart
+  int64_t a_stride;
+  int64_t depth;      // in pairs
+  const uint32_t* b;  // [depth, columns]
+  int64_t columns;    // a multiple of 16
+  float* out;         // [rows, columns]
+};
+
+// kColumns vectors of columns from `c` on. Each row's sum is a chain of its own, so its bits do not depend on kRows.
+template <int64_t kRows, int64_t kColumns>
+TUTTI_BF16 void TileColumns(const TileOperands& tile, int64_t c) {
+  __m512 sums[kRows][kColumns];
+  for (auto& row : sums) {
+    for (__m512& sum : row) sum = _mm512_setzero_ps();
+  }
+  const uint32_t* b = tile.b + c;
+  for (int64_t i = 0; i < tile.depth; ++i, b += tile.columns) {
+    __m512i in[kColumns];
+    for (int64_t j = 0; j < kColumns; ++j) in[j] = _mm512_loadu_si512(b + j * kLanes);
+    for (int64_t r = 0; r < kRows; ++r) {
+      int32_t pair;
+      std::memcpy(&pair, tile.a + r * tile.a_stride + 2 * i, sizeof(pair));
+      const __m512i factor = _mm512_set1_epi32(pair);
+      for (int64_t j = 0; j < kColumns; ++j) sums[r][j] = AddProducts(sums[r][j], factor, in[j]);
+    }
+  }
+  for (int64_t r = 0; r < kRows; ++r) {
+    for (int64_t j = 0; j < kColumns; ++j) {
+      _mm512_storeu_ps(tile.out + r * tile.columns + c + j * kLanes, sums[r][j]);
+    }
+  }
+}
+
+template <int64_t kRows>
+TUTTI_BF16 void TileProduct(const TileOperands& tile) {
+  int64_t c = 0;
+  for (; c + 2 * kLanes <= tile.columns; c += 2 * kLanes) TileColumns<kRows, 2>(tile, c);
+  if (c < tile.columns) TileColumns<kRows, 1>(tile, c);
+}
+
+using TileFunction = void (*)(const TileOperands&);
+template <size_t... kIndex>
+constexpr std::array<TileFunction, sizeof...(kIndex)> TileFunctions(std::index_sequence<kIndex...>) {
+  return {TileProduct<static_cast<int64_t>(kIndex) + 1>...};
+}
+constexpr auto kTileProducts = TileFunctions(std::make_index_sequence<kTile>());
+
+}  // namespace
+
+TUTTI_BF16 void AttentionHeadBf16(const AttentionHeadView& head, float scale, Workspace& workspace) {
+  Workspace::Scope scope(workspace);
+  const int64_t padded_keys = RoundUp(head.keys, kLanes), padded_dk = RoundUp(head.dk, 2 * kLanes);
+  auto* keys = scope.As<uint32_t>(padded_dk / 2 * padded_keys);
+  auto* values = scope.As<uint32_t>(padded_keys / 2 * padded_dk);
+  auto* queries = scope.As<uint16_t>(kTile * padded_dk);
+  auto* scores = scope.Floats(kTile * padded_keys);
+  auto* weights = scope.As<uint16_t>(kTile * padded_keys);
+  auto* result = scope.Floats(kTile * padded_dk);
+  PackKeys(head, padded_keys, padded_dk, keys, workspace);
+  PackValues(head, padded_keys, padded_dk, values);
+  for (int64_t first = 0; first < head.queries; first += kTile) {
+    const int64_t rows = std::min(kTile, head.queries - first);
+    const TileFunction product = kTileProducts[static_cast<size_t>(rows - 1)];
+    for (int64_t r = 0; r < rows; ++r) {
+      NarrowRow(head.q + (first + r) * head.q_stride, head.dk, padded_dk, queries + r * padded_dk);
+    }
+    product({queries, padded_dk, padded_dk / 2, keys, padded_keys, scores});
+    float inverse[kTile];
+    for (int64_t r = 0; r < rows; ++r) {
+      inverse[r] = AttentionWeights(scores + r * padded_keys, head.keys, padded_keys, scale);
+      NarrowRow(scores + r * padded_keys, padded_keys, padded_keys, weights + r * padded_keys);
+    }
+    product({weights, padded_keys, padded_keys / 2, values, padded_dk, result});
+    for (int64_t r = 0; r < rows; ++r) {
+      float* out = head.out + (first + r) * head.out_stride;
+      for (int64_t c = 0; c < head.dk; ++c) out[c] = result[r * padded_dk + c] * inverse[r];
+    }
+  }
+}
+
+}  // namespace tutti
+
+#else
+
+namespace tutti {
+
+// DetectProductIsa().bf16 is false here.
+void AttentionHeadBf16(const AttentionHeadView&, float, Workspace&) {}
+
+}  // namespace tutti
+
+#endif
