@@ -59,6 +59,14 @@ def score(results, transcripts):
     return scores
 
 
+def total(scores):
+    """One Score of all sets."""
+    both = Score()
+    for each in scores.values():
+        both.files, both.words, both.errors = both.files + each.files, both.words + each.words, both.errors + each.errors
+    return both
+
+
 if __name__ == "__main__":
     for kind, found in score(map(json.loads, sys.stdin), read_transcripts()).items():
         print(f"{kind:8} {found}")
