@@ -1,6 +1,6 @@
 #!/bin/sh
-# Runs every fuzzer of build/fuzz/bin for some seconds, several at a time, from a copy of fuzz/corpus/NAME: what a run
-# finds stays in build/fuzz/corpus. A crash prints its input and fails the whole.
+# Runs every fuzzer of build/fuzz/bin for some seconds, several at a time, from fuzz/corpus/NAME, or where there is none from
+# tests/data/NAME: what a run finds stays in build/fuzz/corpus. A crash prints its input and fails the whole.
 # usage: fuzz.sh SECONDS JOBS
 cd "$(dirname "$0")/.."
 export SECONDS_EACH=$1
@@ -9,9 +9,11 @@ fuzz_one() {
   name=$(basename "$1" _fuzz)
   found=build/fuzz/corpus/$name
   log=build/fuzz/$name.log
+  seeds=fuzz/corpus/$name
+  [ -d "$seeds" ] || seeds=tests/data/$name
   mkdir -p "$found"
   if "$1" -max_total_time="$SECONDS_EACH" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
-      -artifact_prefix="build/fuzz/$name-" "$found" "fuzz/corpus/$name" >"$log" 2>&1; then
+      -artifact_prefix="build/fuzz/$name-" "$found" "$seeds" >"$log" 2>&1; then
     runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
     coverage=$(sed -n 's/.*cov: \([0-9]*\).*/\1/p' "$log" | tail -n 1)
     echo "fuzz: $name: $runs inputs in $SECONDS_EACH s, $coverage edges covered"

@@ -38,6 +38,8 @@ class SanmLayer {
  private:
   SanmLayer() = default;
 
+  void RunGroup(const float* x, std::span<const int64_t> offsets, float* y, Workspace& workspace) const;
+
   SanmLayerShape shape_;
   Norm norm1_, norm2_;
   Linear qkv_, out_, up_, down_;
