@@ -64,9 +64,11 @@ void Paraformer::Recognise(const RaggedBatch& features, Workspace& workspace, st
   float* alphas = scope.Floats(rows + segments);
   predictor_.Alphas(encoded, workspace, alphas);
   const double threshold = predictor_.options().threshold;
-  std::vector<int64_t> token_offsets = {0};
+  const std::span token_offsets(scope.As<int64_t>(segments + 1), static_cast<size_t>(segments) + 1);
+  token_offsets[0] = 0;
   for (int64_t i = 0; i < segments; ++i) {
-    token_offsets.push_back(token_offsets.back() + CountTokens(CifPredictor::AlphasOf(encoded, alphas, i), threshold));
+    const auto at = static_cast<size_t>(i);
+    token_offsets[at + 1] = token_offsets[at] + CountTokens(CifPredictor::AlphasOf(encoded, alphas, i), threshold);
   }
   const int64_t tokens = token_offsets.back();
   if (tokens == 0) return;
@@ -79,11 +81,11 @@ void Paraformer::Recognise(const RaggedBatch& features, Workspace& workspace, st
 
   float* decoded = scope.Floats(tokens * width);
   decoder_.Run({embeddings, width, token_offsets}, encoded, workspace, decoded);
-  std::vector<int32_t> ids(static_cast<size_t>(tokens));
-  std::vector<float> scores(static_cast<size_t>(tokens));
-  decoder_.Greedy(decoded, tokens, workspace, ids.data(), scores.data());
+  auto* ids = scope.As<int32_t>(tokens);
+  float* scores = scope.Floats(tokens);
+  decoder_.Greedy(decoded, tokens, workspace, ids, scores);
   for (size_t i = 0; i + 1 < token_offsets.size(); ++i) {
-    for (auto at = static_cast<size_t>(token_offsets[i]); at < static_cast<size_t>(token_offsets[i + 1]); ++at) {
+    for (int64_t at = token_offsets[i]; at < token_offsets[i + 1]; ++at) {
       if (ids[at] == special_.blank || ids[at] == special_.sos || ids[at] == special_.eos) continue;
       hypotheses[i].ids.push_back(ids[at]);
       hypotheses[i].scores.push_back(scores[at]);

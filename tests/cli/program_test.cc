@@ -320,5 +320,23 @@ TEST(BenchProgramTest, EveryPartPrintsOneObject) {
   }
 }
 
+// oneDNN counts them itself.
+TEST(BenchProgramTest, WorkMakesNoPrimitivesHoweverLongItLasts) {
+  const auto count = [](std::string_view text, std::string_view what) {
+    int64_t found = 0;
+    for (size_t at = text.find(what); at != std::string_view::npos; at = text.find(what, at + 1)) ++found;
+    return found;
+  };
+  ASSERT_EQ(setenv("ONEDNN_VERBOSE", "2", 1), 0);
+  const Ended brief = RunProgram({"bench", "asr", "--seconds", "2", "--batch-seconds", "4", "--duration", "0"});
+  const Ended longer = RunProgram({"bench", "asr", "--seconds", "2", "--batch-seconds", "4", "--duration", "1"});
+  unsetenv("ONEDNN_VERBOSE");
+  ASSERT_EQ(brief.exit_code, 0) << brief.err;
+  ASSERT_EQ(longer.exit_code, 0) << longer.err;
+  EXPECT_GT(count(longer.out, "onednn_verbose,exec"), count(brief.out, "onednn_verbose,exec"));
+  EXPECT_GT(count(brief.out, "onednn_verbose,create"), 0);
+  EXPECT_EQ(count(longer.out, "onednn_verbose,create"), count(brief.out, "onednn_verbose,create"));
+}
+
 }  // namespace
 }  // namespace tutti
