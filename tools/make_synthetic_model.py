@@ -161,6 +161,7 @@ predictor_conf: {{idim: {WIDTH}, threshold: 1.0, l_order: 1, r_order: 1, tail_th
 frontend: WavFrontend
 frontend_conf: {{fs: 16000, window: hamming, n_mels: 80, frame_length: 25, frame_shift: 10, lfr_m: 7, lfr_n: 6, dither: 0.0}}
 tokenizer: CharTokenizer
+tokenizer_conf: {{unk_symbol: <unk>, split_with_space: true}}
 """
 
 
