@@ -6,10 +6,10 @@ PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test build packages models samples debug asan tsan lint fuzz bench install clean
+.PHONY: help demo test build packages models samples debug asan tsan lint fuzz bench bench-peers install clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: build models samples ## transcribe real recordings in parallel and print text, speed and error rate
 	@$(PYTHON) tools/demo.py
@@ -55,6 +55,17 @@ fuzz: packages ## every fuzzer for FUZZ_SECONDS (60)
 
 bench: build models ## speed of each part on this machine
 	@for part in frontend vad encoder asr; do build/release/bin/tutti bench $$part || exit 1; done
+
+PEERS = .cache/peers
+PEER_PARTS ?=
+
+bench-peers: build models $(PEERS)/installed ## against FunASR, ONNX Runtime and sherpa-onnx (6 GB from PyPI)
+	@OMP_NUM_THREADS=$(JOBS) $(PEERS)/venv/bin/python bench/peers/run.py $(PEER_PARTS)
+
+$(PEERS)/installed: bench/peers/requirements.txt
+	$(PYTHON) -m venv $(PEERS)/venv
+	$(PEERS)/venv/bin/pip install -q -r $<
+	@touch $@
 
 install: build ## install into PREFIX (/usr/local)
 	cmake --install build/release --prefix $(PREFIX)

@@ -71,15 +71,19 @@ def shapes():
     yield from linear("decoder.output_layer", VOCABULARY, WIDTH)
 
 
-def values(name, shape, pool):
-    """Norms are ones and zeros, matrices random with deviation 1/sqrt(inputs), taken from a pool of normal values."""
+def values(name, shape, pool, generator):
+    """Norms are ones and zeros, matrices random with deviation 1/sqrt(inputs), taken from a pool of normal values.
+
+    Each starts elsewhere in the pool: an ONNX exporter stores equal tensors once, which no real model has.
+    """
     count = math.prod(shape)
     if "norm" in name:
         return array.array("f", [1.0 if name.endswith("weight") else 0.0]) * count
     if name == "predictor.cif_output.bias":
         return array.array("f", [-1.1])  # sigmoid: 0.25 a row, 4 tokens a second
     scale = 0.02 if len(shape) == 1 else 1 / math.sqrt(math.prod(shape[1:]))
-    scaled = array.array("f", (v * scale for v in pool))
+    first = generator.randrange(len(pool))
+    scaled = array.array("f", (v * scale for v in pool[first:] + pool[:first]))
     return (scaled * (count // len(scaled) + 1))[:count]
 
 
@@ -136,7 +140,7 @@ def write_checkpoint(path, seed):
         write_aligned(archive, "model/data.pkl", pickled.getvalue())
         write_aligned(archive, "model/byteorder", b"little")
         for i, (name, shape) in enumerate(tensors):
-            write_aligned(archive, f"model/data/{i}", values(name, shape, pool).tobytes())
+            write_aligned(archive, f"model/data/{i}", values(name, shape, pool, generator).tobytes())
         write_aligned(archive, "model/version", b"3\n")
 
 

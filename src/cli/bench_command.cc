@@ -1,7 +1,9 @@
 #include "cli/bench_command.h"
 
 #include <cstdio>
+#include <string_view>
 
+#include "cli/bench_report.h"
 #include "cli/exit_codes.h"
 #include "cli/model_registry.h"
 #include "cli/usage_error.h"
@@ -9,7 +11,14 @@
 namespace tutti {
 namespace {
 
-constexpr const char* kSynthetic = "paraformer-large";
+constexpr const char* kLarge = "paraformer-large";
+constexpr const char* kSmall = "paraformer-small";
+
+// Random weights of the size that --synthetic names. Small is the size of FunASR's AISHELL-1 recipe.
+ParaformerDims SyntheticDims(std::string_view name) {
+  if (name == kLarge) return {};
+  return {.width = 256, .heads = 4, .hidden = 2048, .encoder_blocks = 12, .decoder_layers = 6, .vocabulary = 8358};
+}
 
 }  // namespace
 
@@ -20,6 +29,7 @@ CLI::App* BenchCommand::Define(CLI::App& app) {
       "Examples:\n"
       "  tutti bench vad --threads 1\n"
       "  tutti bench encoder --synthetic paraformer-large --seconds 10 --threads 1 --compute-type f32 --json\n"
+      "  tutti bench pipeline --synthetic paraformer-large --lengths meeting --threads 2\n"
       "\n"
       "docs/performance.md explains the figures.");
   const auto add = [&](const char* name, const char* description, const char* default_model, auto* run) {
@@ -57,19 +67,42 @@ CLI::App* BenchCommand::Define(CLI::App& app) {
     part->add_flag("--json", json_, "print one JSON object")->group("How");
     return part;
   };
-  const auto add_synthetic = [&](CLI::App* part) {
-    part->add_option_function<std::string>(
-            "--synthetic", [this](const std::string&) { options_.synthetic = true; },
-            "random weights of this model's size in place of --model")
-        ->check(CLI::IsMember({kSynthetic}))
-        ->option_text(kSynthetic)
+  const auto add_network = [&](CLI::App* part) {
+    part->add_option("--synthetic", synthetic_, "random weights of this model's size in place of --model")
+        ->check(CLI::IsMember({kLarge, kSmall}))
+        ->option_text(fmt::format("{}|{}", kLarge, kSmall))
         ->group("What");
+    part->add_option("--lengths", lengths_, "of segments or recordings, in place of --seconds")
+        ->excludes("--seconds")
+        ->option_text("fixed:S|uniform:A:B|aishell|meeting")
+        ->group("What");
+    return part;
+  };
+  const auto add_engine = [&](CLI::App* part) {
+    part->add_option("--audio-seconds", options_.audio_seconds, "audio in a round (default two batches a thread)")
+        ->check(CLI::Range(0.1, 360000.0))
+        ->option_text("S")
+        ->group("What");
+    part->add_option("--in-flight", options_.in_flight, "recordings at the same time; 0: all")
+        ->check(CLI::Range(0, 1'000'000))
+        ->option_text("N")
+        ->default_str("0")
+        ->group("How");
+    return part;
   };
   add("frontend", "filter bank, stacking and normalisation", "demo-paraformer", &BenchFrontend);
   add("vad", "voice activity: features, network and decisions", "fsmn-vad", &BenchVad);
-  add_synthetic(
+  add_network(
       add("encoder", "the recogniser's encoder, held against oneDNN's own rate", "demo-paraformer", &BenchEncoder));
-  add_synthetic(add("asr", "recognition through the engine: features, network, text", "demo-paraformer", &BenchAsr));
+  add_engine(
+      add_network(add("asr", "recognition through the engine: features, network, text", "demo-paraformer", &BenchAsr)));
+  CLI::App* pipeline =
+      add_engine(add_network(add("pipeline", "WAV files in memory to text: decoding, voice activity, recognition",
+                                 "demo-paraformer", &BenchPipeline)));
+  pipeline->add_option("--vad", vad_, "the voice activity model; none takes each recording as one segment")
+      ->option_text("MODEL|none")
+      ->default_str("fsmn-vad")
+      ->group("What");
   return command;
 }
 
@@ -78,10 +111,21 @@ int BenchCommand::Run() const {
     if (!part.command->parsed()) continue;
     BenchOptions options = options_;
     options.compute_type = ResolveComputeType(*ParseComputeType(compute_type_));
-    std::string model = fmt::format("{} size, random weights", kSynthetic);
-    if (!options.synthetic) {
-      const auto registry = ModelRegistry::Load(ModelRegistry::SearchFolders());
-      if (!registry.ok()) return CannotStart(registry.status());
+    options.lengths_text = lengths_.empty() ? fmt::format("fixed:{}", options.seconds) : lengths_;
+    const auto lengths = LengthMix::Parse(options.lengths_text);
+    if (!lengths.ok()) return UsageError(WithContext(lengths.status(), "--lengths"));
+    options.lengths = *lengths;
+    const auto registry = ModelRegistry::Load(ModelRegistry::SearchFolders());
+    if (!registry.ok()) return CannotStart(registry.status());
+    if (part.run == &BenchPipeline && vad_ != "none") {
+      const auto directory = registry->Find(vad_);
+      if (!directory.ok()) return UsageError(WithContext(directory.status(), "--vad"));
+      options.vad = *directory;
+    }
+    std::string model = fmt::format("{} size, random weights", synthetic_);
+    if (!synthetic_.empty()) {
+      options.synthetic = SyntheticDims(synthetic_);
+    } else {
       const auto directory = registry->Find(options.model.empty() ? part.default_model : options.model);
       if (!directory.ok()) return UsageError(WithContext(directory.status(), "--model"));
       model = options.model = *directory;

@@ -8,8 +8,8 @@
 
 namespace tutti {
 
-// tutti bench frontend|vad|encoder|asr: how fast each part is here. Define adds it to the command line and keeps a
-// pointer to this.
+// tutti bench frontend|vad|encoder|asr|pipeline: how fast each part is here. Define adds it to the command line and
+// keeps a pointer to this.
 class BenchCommand {
  public:
   CLI::App* Define(CLI::App& app);
@@ -24,6 +24,9 @@ class BenchCommand {
 
   std::vector<Part> parts_;
   BenchOptions options_;
+  std::string synthetic_;
+  std::string lengths_;
+  std::string vad_ = "fsmn-vad";
   std::string compute_type_ = "auto";
   bool json_ = false;
 };

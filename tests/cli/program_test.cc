@@ -261,7 +261,9 @@ TEST(UsageTest, WrongUsageEndsWithTwoAndSaysWhatIsWrong) {
       {{"vad", "--sil-pdf-ids", "x", kClipA}, "sil-pdf-ids"},
       {{"models"}, "subcommand"},
       {{"models", "info", "nonesuch"}, "nonesuch"},
-      {{"bench", "encoder", "--compute-type", "int8"}, "int8"},
+      {{"bench", "encoder", "--compute-type", "int4"}, "int4"},
+      {{"bench", "asr", "--lengths", "uniform:3:1"}, "uniform:3:1"},
+      {{"bench", "pipeline", "--vad", "nonesuch"}, "--vad"},
   };
   for (const auto& [arguments, message] : cases) {
     const Ended ended = RunProgram(arguments);
@@ -303,7 +305,9 @@ TEST(ModelsProgramTest, InfoTellsSizesOrThePreciseError) {
 }
 
 TEST(BenchProgramTest, EveryPartPrintsOneObject) {
-  for (const char* part : {"frontend", "vad", "encoder", "asr"}) {
+  for (const char* part : {"frontend", "vad", "encoder", "asr", "pipeline"}) {
+    const bool network = std::string(part) != "frontend" && std::string(part) != "vad";
+    const bool engine = network && std::string(part) != "encoder";
     const Ended ended = RunProgram({"bench", part, "--seconds", "2", "--batch-seconds", "4", "--duration", "0",
                                     "--compute-type", "f32", "--json"});
     ASSERT_EQ(ended.exit_code, 0) << part << ": " << ended.err;
@@ -315,9 +319,33 @@ TEST(BenchProgramTest, EveryPartPrintsOneObject) {
       EXPECT_TRUE(result.contains(key)) << key;
     }
     for (const char* key : {"gops", "roof_gops", "share_of_roof"}) {
-      EXPECT_EQ(result[key].is_number(), std::string(part) == "encoder") << key;
+      EXPECT_EQ(result[key].is_number(), network) << key;
     }
+    for (const char* key : {"stage_share", "latency_seconds"}) EXPECT_EQ(result[key].is_object(), engine) << key;
   }
+}
+
+TEST(BenchProgramTest, PipelineTakesMixedLengthsAndSaysWhereTheTimeGoes) {
+  const Ended ended = RunProgram({"bench", "pipeline", "--lengths", "uniform:1:3", "--audio-seconds", "8",
+                                  "--in-flight", "1", "--duration", "0", "--compute-type", "f32", "--json"});
+  ASSERT_EQ(ended.exit_code, 0) << ended.err;
+  const auto result = Json::parse(ended.out);
+  EXPECT_EQ(result["lengths"], "uniform:1:3");
+  EXPECT_GE(result["audio_seconds"], 8);
+  EXPECT_LT(result["audio_seconds"], 8 + 3);
+  EXPECT_GT(result["speech_seconds"], 0);
+  double sum = 0;
+  for (const char* stage : {"decode", "vad", "features", "recognise"}) {
+    EXPECT_GT(result["stage_share"][stage], 0) << stage;
+    sum += result["stage_share"][stage].get<double>();
+  }
+  EXPECT_NEAR(sum, 1, 1e-9);
+  const auto& latency = result["latency_seconds"];
+  EXPECT_GE(latency["recordings"], 3);
+  EXPECT_LE(latency["recordings"], 8);
+  EXPECT_GT(latency["p50"], 0);
+  EXPECT_LE(latency["p50"], latency["p95"]);
+  EXPECT_LE(latency["p95"], latency["p99"]);
 }
 
 // oneDNN counts them itself.
