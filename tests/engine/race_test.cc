@@ -32,6 +32,7 @@ class ModelWithState final : public AsrModel {
 
   const std::shared_ptr<const Frontend>& frontend() const override { return frontend_; }
   std::string_view family() const override { return "model with state"; }
+  ComputeType compute_type() const override { return ComputeType::kF32; }
 
   void Recognise(const RaggedBatch& features, Workspace&, std::span<Hypothesis> hypotheses) const override {
     rows_ = features.rows();
