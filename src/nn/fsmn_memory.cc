@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 
 #include "nn/ops.h"
 
@@ -13,12 +14,13 @@ namespace tutti {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// One segment. Taps run in ascending order for every output, whatever part of the window lies inside.
-void FsmnSegment(const float* x, int64_t x_stride, int64_t rows, FsmnShape shape, const float* weight, bool accumulate,
-                 float* y, int64_t y_stride) {
+// Rows [first_row, last_row) of one segment. Taps run in ascending order for every output, whatever part of the window
+// lies inside and whichever of the two functions computes it.
+void FsmnRows(const float* x, int64_t x_stride, int64_t rows, int64_t first_row, int64_t last_row, FsmnShape shape,
+              const float* weight, bool accumulate, float* y, int64_t y_stride) {
   const hn::ScalableTag<float> d;
   const auto lanes = static_cast<int64_t>(hn::Lanes(d));
-  for (int64_t t = 0; t < rows; ++t) {
+  for (int64_t t = first_row; t < last_row; ++t) {
     const int64_t first = std::max<int64_t>(0, shape.left - t);
     const int64_t last = std::min<int64_t>(shape.taps, rows - t + shape.left);  // one past
     const float* centre = x + t * x_stride;
@@ -26,29 +28,69 @@ void FsmnSegment(const float* x, int64_t x_stride, int64_t rows, FsmnShape shape
     const float* taps = weight + first * shape.width;
     float* out = y + t * y_stride;
     int64_t c = 0;
-    for (; c + 2 * lanes <= shape.width; c += 2 * lanes) {  // two chains hide the latency of the additions
-      auto sum0 = hn::LoadU(d, centre + c), sum1 = hn::LoadU(d, centre + c + lanes);
+    for (; c + lanes <= shape.width; c += lanes) {
+      auto sum = hn::LoadU(d, centre + c);
       const float* in = window + c;
       const float* w = taps + c;
       for (int64_t j = first; j < last; ++j, in += x_stride, w += shape.width) {
-        sum0 = hn::MulAdd(hn::LoadU(d, w), hn::LoadU(d, in), sum0);
-        sum1 = hn::MulAdd(hn::LoadU(d, w + lanes), hn::LoadU(d, in + lanes), sum1);
+        sum = hn::MulAdd(hn::LoadU(d, w), hn::LoadU(d, in), sum);
       }
-      if (accumulate) {
-        sum0 = hn::Add(sum0, hn::LoadU(d, out + c));
-        sum1 = hn::Add(sum1, hn::LoadU(d, out + c + lanes));
-      }
-      hn::StoreU(sum0, d, out + c);
-      hn::StoreU(sum1, d, out + c + lanes);
+      if (accumulate) sum = hn::Add(sum, hn::LoadU(d, out + c));
+      hn::StoreU(sum, d, out + c);
     }
     for (; c < shape.width; ++c) {
       float sum = centre[c];
       for (int64_t j = first; j < last; ++j) {
-        sum += taps[(j - first) * shape.width + c] * window[(j - first) * x_stride + c];
+        sum = std::fma(taps[(j - first) * shape.width + c], window[(j - first) * x_stride + c], sum);
       }
       out[c] = accumulate ? out[c] + sum : sum;
     }
   }
+}
+
+// Rows whose whole window lies inside the segment, kTaps wide: one vector of columns at a time goes down the rows, its
+// taps in registers, kRows outputs together, so that each input is loaded for several.
+template <int64_t kTaps>
+void FsmnInside(const float* x, int64_t x_stride, int64_t first_row, int64_t last_row, FsmnShape shape,
+                const float* weight, bool accumulate, float* y, int64_t y_stride, int64_t c) {
+  constexpr int64_t kRows = 4;
+  const hn::ScalableTag<float> d;
+  using V = decltype(hn::Zero(d));
+  V taps[kTaps];
+  for (int64_t j = 0; j < kTaps; ++j) taps[j] = hn::LoadU(d, weight + j * shape.width + c);
+  for (int64_t t = first_row; t < last_row; t += kRows) {
+    const float* in = x + (t - shape.left) * x_stride + c;
+    V sum[kRows];
+    for (int64_t r = 0; r < kRows; ++r) sum[r] = hn::LoadU(d, in + (r + shape.left) * x_stride);
+    HWY_UNROLL(16)
+    for (int64_t i = 0; i < kTaps + kRows - 1; ++i) {
+      const auto v = hn::LoadU(d, in + i * x_stride);
+      for (int64_t r = 0; r < kRows; ++r) {
+        if (i - r >= 0 && i - r < kTaps) sum[r] = hn::MulAdd(taps[i - r], v, sum[r]);
+      }
+    }
+    for (int64_t r = 0; r < kRows; ++r) {
+      float* out = y + (t + r) * y_stride + c;
+      hn::StoreU(accumulate ? hn::Add(sum[r], hn::LoadU(d, out)) : sum[r], d, out);
+    }
+  }
+}
+
+void FsmnSegment(const float* x, int64_t x_stride, int64_t rows, FsmnShape shape, const float* weight, bool accumulate,
+                 float* y, int64_t y_stride) {
+  const auto lanes = static_cast<int64_t>(hn::Lanes(hn::ScalableTag<float>()));
+  const int64_t right = shape.taps - 1 - shape.left;
+  int64_t first = std::min(shape.left, rows), last = first;
+  // The kernels that the models have; any other is right, not fast.
+  if (shape.width % lanes == 0 && (shape.taps == 11 || shape.taps == 20)) {
+    last += std::max<int64_t>(0, rows - right - first) / 4 * 4;
+    for (int64_t c = 0; c < shape.width; c += lanes) {
+      if (shape.taps == 11) FsmnInside<11>(x, x_stride, first, last, shape, weight, accumulate, y, y_stride, c);
+      if (shape.taps == 20) FsmnInside<20>(x, x_stride, first, last, shape, weight, accumulate, y, y_stride, c);
+    }
+  }
+  FsmnRows(x, x_stride, rows, 0, first, shape, weight, accumulate, y, y_stride);
+  FsmnRows(x, x_stride, rows, last, rows, shape, weight, accumulate, y, y_stride);
 }
 
 }  // namespace HWY_NAMESPACE

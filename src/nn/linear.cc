@@ -61,7 +61,7 @@ struct Linear::Impl {
   // int8 only.
   int32_t levels = 255;
   std::vector<float> column_scales;
-  std::vector<int32_t> column_sums;
+  std::vector<float> column_sums;
   std::vector<float> bias;  // empty: none
 
   void RunBf16(const float* x, int64_t rows, float* y, Workspace& workspace) const;
@@ -95,7 +95,8 @@ absl::StatusOr<Linear> Linear::Create(const WeightMatrix& weights, const float* 
   impl->levels = DetectProductIsa().vnni ? 255 : 127;
   impl->column_scales.assign(converted.view.scales, converted.view.scales + out);
   const auto* q = static_cast<const int8_t*>(converted.view.data);
-  for (int64_t o = 0; o < out; ++o) impl->column_sums.push_back(std::accumulate(q + o * in, q + (o + 1) * in, 0));
+  for (int64_t o = 0; o < out; ++o)
+    impl->column_sums.push_back(static_cast<float>(std::accumulate(q + o * in, q + (o + 1) * in, 0)));
   if (bias != nullptr) impl->bias.assign(bias, bias + out);
   return Linear(std::move(impl));
 }

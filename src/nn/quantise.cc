@@ -85,13 +85,12 @@ void DequantiseTile(const int32_t* sums, int64_t width, const RowScale* row_scal
   int64_t c = 0;
   for (; c + lanes <= width; c += lanes) {
     const auto column_scale = hn::LoadU(d, columns.scales.data() + c);
-    const auto column_sum = hn::LoadU(di, columns.sums.data() + c);
+    const auto column_sum = hn::LoadU(d, columns.sums.data() + c);
     const auto bias = columns.bias != nullptr ? hn::LoadU(d, columns.bias + c) : hn::Zero(d);
     for (int64_t r = 0; r < kRows; ++r) {
-      const auto shift = hn::Mul(hn::Set(di, row_scales[r].zero), column_sum);
-      const auto sum = hn::Sub(hn::LoadU(di, sums + r * width + c), shift);
-      const auto scale = hn::Mul(hn::Set(d, row_scales[r].scale), column_scale);
-      auto v = hn::MulAdd(hn::ConvertTo(d, sum), scale, bias);
+      const auto sum = hn::ConvertTo(d, hn::LoadU(di, sums + r * width + c));
+      const auto shifted = hn::NegMulAdd(hn::Set(d, static_cast<float>(row_scales[r].zero)), column_sum, sum);
+      auto v = hn::MulAdd(hn::Mul(shifted, column_scale), hn::Set(d, row_scales[r].scale), bias);
       float* out = y + r * width + c;
       if constexpr (kCombine == Combine::kRelu) v = hn::Max(v, hn::Zero(d));
       if constexpr (kCombine == Combine::kAccumulate) v = hn::Add(v, hn::LoadU(d, out));
@@ -101,9 +100,10 @@ void DequantiseTile(const int32_t* sums, int64_t width, const RowScale* row_scal
   for (; c < width; ++c) {
     for (int64_t r = 0; r < kRows; ++r) {
       const auto at = static_cast<size_t>(c);
-      const int32_t sum = sums[r * width + c] - row_scales[r].zero * columns.sums[at];
       const float bias = columns.bias != nullptr ? columns.bias[at] : 0;
-      float v = std::fma(static_cast<float>(sum), row_scales[r].scale * columns.scales[at], bias);
+      const float shifted =
+          std::fma(-static_cast<float>(row_scales[r].zero), columns.sums[at], static_cast<float>(sums[r * width + c]));
+      float v = std::fma(shifted * columns.scales[at], row_scales[r].scale, bias);
       float* out = y + r * width + c;
       if constexpr (kCombine == Combine::kRelu) v = std::max(v, 0.0F);
       *out = kCombine == Combine::kAccumulate ? *out + v : v;

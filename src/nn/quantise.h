@@ -22,12 +22,12 @@ struct RowScale {
 void QuantiseRows(const float* x, int64_t rows, int64_t width, int32_t levels, uint8_t* q, RowScale* scales);
 
 // The end of an int8 layer for each row r and column c of sums [rows, width]:
-//   v = (sums[r, c] - zero[r] · column_sums[c]) · (scale[r] · column_scales[c]) + bias[c]
+//   v = (sums[r, c] - zero[r] · column_sums[c]) · column_scales[c] · scale[r] + bias[c]
 //   y[r, c] = v, max(v, 0) or y[r, c] + v.
 // bias may be null.
 struct ColumnScales {
   std::span<const float> scales;
-  std::span<const int32_t> sums;  // of each column's int8 weights
+  std::span<const float> sums;  // of each column's int8 weights; whole numbers
   const float* bias = nullptr;
 };
 enum class Combine { kStore, kRelu, kAccumulate };

@@ -137,9 +137,10 @@ TEST(DequantiseRowsTest, EqualsTheFormulaForEveryCombination) {
     std::mt19937 random(5);  // NOLINT: the same every time
     std::uniform_int_distribution<int32_t> any_sum(-60'000'000, 60'000'000), any_zero(0, 255),
         any_column(-200'000, 200'000);
-    std::vector<int32_t> sums(static_cast<size_t>(kRows * width)), column_sums(static_cast<size_t>(width));
+    std::vector<int32_t> sums(static_cast<size_t>(kRows * width));
+    std::vector<float> column_sums(static_cast<size_t>(width));
     for (int32_t& sum : sums) sum = any_sum(random);
-    for (int32_t& sum : column_sums) sum = any_column(random);
+    for (float& sum : column_sums) sum = static_cast<float>(any_column(random));
     const auto column_scales = RandomFloats(width, 8), bias = RandomFloats(width, 9);
     std::vector<RowScale> rows;
     for (int64_t r = 0; r < kRows; ++r) rows.push_back({0.01F * static_cast<float>(r + 1), any_zero(random)});
@@ -151,8 +152,8 @@ TEST(DequantiseRowsTest, EqualsTheFormulaForEveryCombination) {
                        combine, y.data());
         for (size_t i = 0; i < y.size(); ++i) {
           const size_t r = i / static_cast<size_t>(width), c = i % static_cast<size_t>(width);
-          const auto sum = static_cast<float>(sums[i] - rows[r].zero * column_sums[c]);
-          float v = std::fma(sum, rows[r].scale * column_scales[c], has_bias ? bias[c] : 0.0F);
+          const float sum = std::fma(-static_cast<float>(rows[r].zero), column_sums[c], static_cast<float>(sums[i]));
+          float v = std::fma(sum * column_scales[c], rows[r].scale, has_bias ? bias[c] : 0.0F);
           if (combine == Combine::kRelu) v = std::max(v, 0.0F);
           if (combine == Combine::kAccumulate) v += before[i];
           ASSERT_EQ(y[i], v) << width << " " << i;
