@@ -9,6 +9,7 @@ namespace tutti {
 
 absl::StatusOr<Linear> LoadLinear(const WeightSource& source, std::string_view name, LinearShape shape,
                                   LinearOptions options) {
+  options.arena = &source.arena();
   TUTTI_ASSIGN_OR_RETURN(const StoredMatrix weight,
                          source.GetMatrix(fmt::format("{}.weight", name), shape.out, shape.in));
   if (!shape.bias) return Linear::Create(weight.view, nullptr, shape.out, shape.in, options);

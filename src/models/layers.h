@@ -57,7 +57,7 @@ class Fsmn {
 
 // Rows that pass through consecutive layers before the next rows do, so that what lies between the layers stays in the
 // CPU's second cache. A multiple of Linear's tallest block.
-inline constexpr int64_t kRowBlock = 128;
+inline constexpr int64_t kRowBlock = 96;
 
 // body(first, count) for each block of rows.
 template <typename Body>

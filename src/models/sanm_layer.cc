@@ -60,23 +60,25 @@ void SanmLayer::Run(const float* x, std::span<const int64_t> offsets, float* y, 
 
 void SanmLayer::RunGroup(const float* x, std::span<const int64_t> offsets, float* y, Workspace& workspace) const {
   const int64_t rows = offsets.back(), width = shape_.width;
+  const int64_t hidden_stride = Linear::RowStride(shape_.compute_type, shape_.hidden);
+  const int64_t qkv_stride = Linear::RowStride(shape_.compute_type, 3 * width);
   Workspace::Scope scope(workspace);
   float* normed = scope.Floats(std::min(rows, kRowBlock) * std::max(shape_.in, width));
-  float* hidden = scope.Floats(std::min(rows, kRowBlock) * shape_.hidden);
-  float* qkv = scope.Floats(rows * 3 * width);
+  float* hidden = scope.Floats(std::min(rows, kRowBlock) * hidden_stride);
+  float* qkv = scope.Floats(rows * qkv_stride);
   float* heads = scope.Floats(rows * width);
 
   ForRowBlocks(rows, [&](int64_t first, int64_t count) {
     norm1_.Run(x + first * shape_.in, count, normed);
-    qkv_.Run(normed, count, qkv + first * 3 * width, workspace);
+    qkv_.Run(normed, shape_.in, count, qkv + first * qkv_stride, qkv_stride, workspace);
   });
   const float *q = qkv, *k = qkv + width, *v = qkv + 2 * width;
 
   const bool residual = shape_.in == width;
   if (residual && x != y) std::copy(x, x + rows * width, y);
-  fsmn_.Run(v, 3 * width, offsets, residual, y);
+  fsmn_.Run(v, qkv_stride, offsets, residual, y);
   const int64_t dk = width / shape_.heads;
-  Attention(q, 3 * width, offsets, k, v, 3 * width, offsets,
+  Attention(q, qkv_stride, offsets, k, v, qkv_stride, offsets,
             {shape_.heads, dk, shape_.compute_type != ComputeType::kF32}, 1.0F / std::sqrt(static_cast<float>(dk)),
             heads, workspace);
 
@@ -84,8 +86,8 @@ void SanmLayer::RunGroup(const float* x, std::span<const int64_t> offsets, float
     float* block = y + first * width;
     out_.Run(heads + first * width, count, block, workspace);
     norm2_.Run(block, count, normed);
-    up_.Run(normed, count, hidden, workspace);
-    down_.Run(hidden, count, block, workspace);
+    up_.Run(normed, width, count, hidden, hidden_stride, workspace);
+    down_.Run(hidden, hidden_stride, count, block, width, workspace);
   });
 }
 

@@ -11,6 +11,7 @@
 
 #include "base/status.h"
 #include "checkpoint/tensor.h"
+#include "nn/weight_arena.h"
 #include "nn/weight_matrix.h"
 
 namespace tutti {
@@ -46,6 +47,9 @@ class WeightSource {
  public:
   virtual ~WeightSource() = default;
 
+  // Where what is loaded from here keeps its packed weights.
+  WeightArena& arena() const { return *arena_; }
+
   virtual bool Has(std::string_view name) const = 0;
 
   // InvalidArgument or NotFound names the source, the tensor, the shape found and the one expected.
@@ -57,6 +61,9 @@ class WeightSource {
   // The same for the matrix [out, in] of a linear layer, in the type that the source has it in: one that holds int8
   // need not make f32 of it first.
   virtual absl::StatusOr<StoredMatrix> GetMatrix(std::string_view name, int64_t out, int64_t in) const;
+
+ private:
+  const std::unique_ptr<WeightArena> arena_ = std::make_unique<WeightArena>();
 };
 
 // A checkpoint's tensors; f32 ones are handed out as the file maps them.

@@ -79,6 +79,7 @@ void TileProductRows(int64_t rows, const float* a, int64_t a_stride, int64_t dep
   }
 }
 
+// scores[0 … keys) become exp(scale · (s - max)); the padding behind them becomes 0. Returns 1 / their sum.
 float Weights(float* scores, int64_t keys, int64_t padded_keys, float scale) {
   const D d;
   const auto lanes = static_cast<int64_t>(hn::Lanes(d));
@@ -139,11 +140,6 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace tutti {
 HWY_EXPORT(AttentionHead);
-HWY_EXPORT(Weights);
-
-float AttentionWeights(float* scores, int64_t keys, int64_t padded_keys, float scale) {
-  return HWY_DYNAMIC_DISPATCH(Weights)(scores, keys, padded_keys, scale);
-}
 
 namespace {
 

@@ -20,10 +20,6 @@ struct AttentionHeadView {
   int64_t out_stride;
 };
 
-// scores[0 … keys) become exp(scale · (s - max)); the padding behind them becomes 0. Returns 1 / their sum.
-// padded_keys is a multiple of 16.
-float AttentionWeights(float* scores, int64_t keys, int64_t padded_keys, float scale);
-
 // The head with both products in bf16, sums and softmax in f32. Only where DetectProductIsa().bf16 says so.
 void AttentionHeadBf16(const AttentionHeadView& head, float scale, Workspace& workspace);
 

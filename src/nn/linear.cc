@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "nn/matrix_product.h"
+#include "nn/panel_kernel.h"
+#include "nn/panel_product.h"
 #include "nn/quantise.h"
 
 namespace tutti {
@@ -55,6 +57,7 @@ void Convert(const WeightMatrix& from, ComputeType to, int64_t out, int64_t in, 
 }  // namespace
 
 struct Linear::Impl {
+  std::unique_ptr<const PanelProduct> panels;  // where the CPU has kernels of ours; then nothing else here is used
   ComputeType type = ComputeType::kF32;
   Combine combine = Combine::kStore;
   MatrixProduct product;
@@ -74,8 +77,8 @@ Linear::Linear(Linear&&) noexcept = default;
 Linear& Linear::operator=(Linear&&) noexcept = default;
 Linear::Linear(std::unique_ptr<const Impl> impl) : impl_(std::move(impl)) {}
 
-int64_t Linear::in() const { return impl_->product.in(); }
-int64_t Linear::out() const { return impl_->product.out(); }
+int64_t Linear::in() const { return impl_->panels != nullptr ? impl_->panels->in() : impl_->product.in(); }
+int64_t Linear::out() const { return impl_->panels != nullptr ? impl_->panels->out() : impl_->product.out(); }
 
 absl::StatusOr<Linear> Linear::Create(const WeightMatrix& weights, const float* bias, int64_t out, int64_t in,
                                       LinearOptions options) {
@@ -87,6 +90,12 @@ absl::StatusOr<Linear> Linear::Create(const WeightMatrix& weights, const float* 
   impl->combine = options.relu ? Combine::kRelu : options.accumulate ? Combine::kAccumulate : Combine::kStore;
   Converted converted;
   Convert(weights, impl->type, out, in, converted);
+  if (HasPanelKernel(impl->type)) {
+    WeightArena own;
+    TUTTI_ASSIGN_OR_RETURN(impl->panels, PanelProduct::Create(converted.view, bias, out, in, impl->combine,
+                                                              options.arena != nullptr ? *options.arena : own));
+    return Linear(std::move(impl));
+  }
   if (impl->type != ComputeType::kInt8) {
     TUTTI_ASSIGN_OR_RETURN(impl->product, MatrixProduct::Create(converted.view, bias, out, in, impl->combine));
     return Linear(std::move(impl));
@@ -101,7 +110,18 @@ absl::StatusOr<Linear> Linear::Create(const WeightMatrix& weights, const float* 
   return Linear(std::move(impl));
 }
 
+int64_t Linear::RowStride(ComputeType type, int64_t width) {
+  constexpr int64_t kLineFloats = 16;
+  return HasPanelKernel(ResolveComputeType(type)) ? width + kLineFloats : width;
+}
+
 void Linear::Run(const float* x, int64_t rows, float* y, Workspace& workspace) const {
+  Run(x, in(), rows, y, out(), workspace);
+}
+
+void Linear::Run(const float* x, int64_t x_stride, int64_t rows, float* y, int64_t y_stride,
+                 Workspace& workspace) const {
+  if (impl_->panels != nullptr) return impl_->panels->Run(x, x_stride, rows, y, y_stride, workspace);
   switch (impl_->type) {
     case ComputeType::kInt8:
       return impl_->RunInt8(x, rows, y, workspace);

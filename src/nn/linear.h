@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "base/status.h"
+#include "nn/weight_arena.h"
 #include "nn/weight_matrix.h"
 #include "nn/workspace.h"
 #include "tutti/compute_type.h"
@@ -14,6 +15,7 @@ struct LinearOptions {
   bool relu = false;                     // y = max(0, x·Wᵀ + b)
   bool accumulate = false;               // y += x·Wᵀ + b; not together with relu
   ComputeType type = ComputeType::kF32;  // of the product; one that this CPU lacks falls back (ResolveComputeType)
+  WeightArena* arena = nullptr;          // where packed weights go; null: memory of the layer's own
 };
 
 // y[rows, out] = x[rows, in] · Wᵀ + b, f32 in and out, whatever number type the product runs in.
@@ -42,6 +44,12 @@ class Linear {
 
   // x [rows, in], y [rows, out], dense; they may not overlap.
   void Run(const float* x, int64_t rows, float* y, Workspace& workspace) const;
+  // The same with rows x_stride and y_stride floats apart, each either the width or RowStride of it.
+  void Run(const float* x, int64_t x_stride, int64_t rows, float* y, int64_t y_stride, Workspace& workspace) const;
+
+  // The distance, in floats, at which rows of `width` between two layers are best kept: a little more than a power of
+  // two, so that neighbouring rows do not share a few places of the first cache, where this CPU's products allow it.
+  static int64_t RowStride(ComputeType type, int64_t width);
 
  private:
   struct Impl;

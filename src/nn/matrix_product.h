@@ -46,9 +46,10 @@ class MatrixProduct {
 // What oneDNN makes of this CPU, within ONEDNN_MAX_CPU_ISA.
 struct ProductIsa {
   const char* name;  // as oneDNN names it: "AVX512_CORE_BF16"
-  bool int8;         // u8·s8 products run at all
-  bool vnni;         // and are summed in 32 bits at once
-  bool bf16;         // bf16 products in hardware
+  bool avx512;
+  bool int8;  // u8·s8 products run at all
+  bool vnni;  // and are summed in 32 bits at once
+  bool bf16;  // bf16 products in hardware
 };
 ProductIsa DetectProductIsa();
 

@@ -43,6 +43,8 @@ void Range(const float* x, int64_t width, float& low, float& high) {
   }
 }
 
+// kBytes: the levels are all that a byte has, so that a number too large ends at the last of them by itself.
+template <bool kBytes>
 void QuantiseRow(const float* x, int64_t width, int32_t levels, uint8_t* q, RowScale* row) {
   const DF d;
   const DI di;
@@ -57,22 +59,24 @@ void QuantiseRow(const float* x, int64_t width, int32_t levels, uint8_t* q, RowS
   row->zero = static_cast<int32_t>(std::nearbyint(-low * inverse));
   if (inverse == 0) row->zero = 0;
   const auto inverse_v = hn::Set(d, inverse);
-  const auto zero_v = hn::Set(di, row->zero);
+  const auto zero = static_cast<float>(row->zero);
+  const auto zero_v = hn::Set(d, zero);
   const auto levels_v = hn::Set(di, levels);
   int64_t i = 0;
   for (; i + lanes <= width; i += lanes) {
-    const auto rounded = hn::NearestInt(hn::Mul(hn::LoadU(d, x + i), inverse_v));
-    const auto level = hn::Min(hn::Add(rounded, zero_v), levels_v);  // the demotion takes care of the lower end
-    hn::StoreU(hn::DemoteTo(D8(), level), D8(), q + i);
+    auto level = hn::NearestInt(hn::MulAdd(hn::LoadU(d, x + i), inverse_v, zero_v));
+    if constexpr (!kBytes) level = hn::Min(level, levels_v);
+    hn::StoreU(hn::DemoteTo(D8(), level), D8(), q + i);  // which takes care of the lower end
   }
   for (; i < width; ++i) {
-    const float level = std::nearbyint(x[i] * inverse) + static_cast<float>(row->zero);
+    const float level = std::nearbyint(std::fma(x[i], inverse, zero));
     q[i] = static_cast<uint8_t>(level > 0 ? std::min(level, static_cast<float>(levels)) : 0.0F);
   }
 }
 
 void QuantiseEachRow(const float* x, int64_t rows, int64_t width, int32_t levels, uint8_t* q, RowScale* scales) {
-  for (int64_t r = 0; r < rows; ++r) QuantiseRow(x + r * width, width, levels, q + r * width, scales + r);
+  const auto quantise = levels == 255 ? &QuantiseRow<true> : &QuantiseRow<false>;
+  for (int64_t r = 0; r < rows; ++r) quantise(x + r * width, width, levels, q + r * width, scales + r);
 }
 
 // kRows rows at a time, so that what belongs to the columns is read once for all of them.

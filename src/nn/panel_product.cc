@@ -1,0 +1,124 @@
+#include "nn/panel_product.h"
+
+#include <algorithm>
+#include <cstring>
+#include <numeric>
+#include <vector>
+
+#include "nn/panel_kernel.h"
+
+namespace tutti {
+namespace {
+
+constexpr size_t kCacheLine = 64;
+// Rows that are converted and multiplied before the next. A panel is read from a far cache once for each block; a block
+// that outgrows the near one is read from afar for each panel.
+constexpr int64_t kMaxBlock = 96;
+constexpr int64_t kMaxBlockBytes = int64_t{448} << 10;
+
+int64_t ElementBytes(ComputeType type) {
+  return type == ComputeType::kInt8 ? 1 : type == ComputeType::kBf16 ? 2 : int64_t{sizeof(float)};
+}
+
+// Weights [out, in] as panels (panel_kernel.h).
+void Pack(const std::byte* weights, int64_t out, int64_t row_bytes, int64_t words, std::byte* panels) {
+  constexpr int64_t kPanelWord = kPanelColumns * kWordBytes;
+  for (int64_t o = 0; o < out; ++o) {
+    const std::byte* row = weights + o * row_bytes;
+    std::byte* to = panels + o / kPanelColumns * words * kPanelWord + o % kPanelColumns * kWordBytes;
+    for (int64_t byte = 0; byte < row_bytes; byte += kWordBytes, to += kPanelWord) {
+      std::memcpy(to, row + byte, static_cast<size_t>(std::min(kWordBytes, row_bytes - byte)));
+    }
+  }
+}
+
+}  // namespace
+
+struct PanelProduct::Packed {
+  std::shared_ptr<const std::byte> panels;
+  // Of every panel's column.
+  std::vector<float> bias;
+  std::vector<float> column_scales, column_sums;  // int8 only
+};
+
+PanelProduct::PanelProduct() = default;
+PanelProduct::~PanelProduct() = default;
+
+absl::StatusOr<std::unique_ptr<const PanelProduct>> PanelProduct::Create(const WeightMatrix& weights, const float* bias,
+                                                                         int64_t out, int64_t in, Combine combine,
+                                                                         WeightArena& arena) {
+  const int64_t row_bytes = in * ElementBytes(weights.type);
+  auto packed = std::make_unique<Packed>();
+  std::unique_ptr<PanelProduct> product(new PanelProduct());
+  product->type_ = weights.type;
+  product->combine_ = combine;
+  product->in_ = in;
+  product->out_ = out;
+  product->words_ = (row_bytes + kWordBytes - 1) / kWordBytes;
+  // The widths of networks are powers of two; rows that far apart would share a few places of the first cache.
+  product->stride_ = product->words_ * kWordBytes + static_cast<int64_t>(kCacheLine);
+
+  const int64_t columns = (out + kPanelColumns - 1) / kPanelColumns * kPanelColumns;
+  const auto bytes = static_cast<size_t>(columns * product->words_ * kWordBytes);
+  const std::shared_ptr<std::byte> panels = arena.Allocate(bytes);
+  if (panels == nullptr) return ResourceExhausted("linear layer [{}, {}]: no memory for {} bytes", out, in, bytes);
+  Pack(static_cast<const std::byte*>(weights.data), out, row_bytes, product->words_, panels.get());
+  packed->panels = panels;
+  packed->bias.resize(static_cast<size_t>(columns));
+  if (bias != nullptr) std::copy(bias, bias + out, packed->bias.begin());
+  if (weights.type == ComputeType::kInt8) {
+    packed->column_scales.resize(static_cast<size_t>(columns));
+    packed->column_sums.resize(static_cast<size_t>(columns));
+    std::copy(weights.scales, weights.scales + out, packed->column_scales.begin());
+    const auto* q = static_cast<const int8_t*>(weights.data);
+    for (int64_t o = 0; o < out; ++o) {
+      packed->column_sums[static_cast<size_t>(o)] =
+          static_cast<float>(std::accumulate(q + o * in, q + (o + 1) * in, int32_t{0}));
+    }
+  }
+  product->packed_ = std::move(packed);
+  return absl::StatusOr<std::unique_ptr<const PanelProduct>>(std::move(product));
+}
+
+void PanelProduct::Run(const float* x, int64_t x_stride, int64_t rows, float* y, int64_t y_stride,
+                       Workspace& workspace) const {
+  if (rows <= 0) return;
+  constexpr int32_t kLevels = 255;
+  Workspace::Scope scope(workspace);
+  const int64_t most = std::clamp<int64_t>(kMaxBlockBytes / stride_, 1, kMaxBlock);
+  const int64_t blocks = (rows + most - 1) / most, block = (rows + blocks - 1) / blocks;
+  std::byte* converted = scope.Bytes(block * stride_);
+  auto* row_scales = scope.As<RowScale>(block);
+  const bool int8 = type_ == ComputeType::kInt8;
+  const int64_t row_bytes = in_ * ElementBytes(type_);
+  PanelOperands operands{.x = converted,
+                         .x_stride = stride_,
+                         .words = words_,
+                         .panels = packed_->panels.get(),
+                         .out = out_,
+                         .bias = packed_->bias.data(),
+                         .column_scales = int8 ? packed_->column_scales.data() : nullptr,
+                         .column_sums = int8 ? packed_->column_sums.data() : nullptr,
+                         .row_scales = row_scales,
+                         .combine = combine_,
+                         .y_stride = y_stride};
+  for (int64_t first = 0; first < rows; first += block) {
+    operands.rows = std::min(block, rows - first);
+    operands.y = y + first * y_stride;
+    for (int64_t r = 0; r < operands.rows; ++r) {
+      const float* from = x + (first + r) * x_stride;
+      std::byte* to = converted + r * stride_;
+      if (int8) {
+        QuantiseRows(from, 1, in_, kLevels, reinterpret_cast<uint8_t*>(to), row_scales + r);
+      } else if (type_ == ComputeType::kBf16) {
+        ToBf16(from, in_, reinterpret_cast<uint16_t*>(to));
+      } else {
+        std::memcpy(to, from, static_cast<size_t>(row_bytes));
+      }
+      std::fill(to + row_bytes, to + words_ * kWordBytes, std::byte{0});
+    }
+    RunPanels(type_, operands);
+  }
+}
+
+}  // namespace tutti
