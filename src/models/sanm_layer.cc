@@ -12,8 +12,8 @@ namespace tutti {
 namespace {
 
 // Segments that go through the layer together: as many as make this many rows, so that their queries, keys and values
-// are still in a near cache when attention wants them. f32's products lose more on the odd rows at the end of a group.
-int64_t GroupRows(ComputeType type) { return type == ComputeType::kF32 ? 512 : 128; }
+// are still in a near cache when attention wants them.
+constexpr int64_t kGroupRows = 128;
 constexpr int64_t kGroupSegments = 64;
 
 }  // namespace
@@ -42,13 +42,12 @@ absl::StatusOr<SanmLayer> SanmLayer::Load(const WeightSource& source, std::strin
 
 void SanmLayer::Run(const float* x, std::span<const int64_t> offsets, float* y, Workspace& workspace) const {
   const auto segments = static_cast<int64_t>(offsets.size()) - 1;
-  const int64_t group_rows = GroupRows(shape_.compute_type);
   std::array<int64_t, kGroupSegments + 1> group;
   for (int64_t first = 0; first < segments;) {
     int64_t size = 0;
     const int64_t start = offsets[static_cast<size_t>(first)];
     group[0] = 0;
-    while (first < segments && size < kGroupSegments && (size == 0 || group[static_cast<size_t>(size)] < group_rows)) {
+    while (first < segments && size < kGroupSegments && (size == 0 || group[static_cast<size_t>(size)] < kGroupRows)) {
       ++first;
       ++size;
       group[static_cast<size_t>(size)] = offsets[static_cast<size_t>(first)] - start;

@@ -15,6 +15,8 @@ constexpr size_t kCacheLine = 64;
 // that outgrows the near one is read from afar for each panel.
 constexpr int64_t kMaxBlock = 96;
 constexpr int64_t kMaxBlockBytes = int64_t{448} << 10;
+// Rows so many bytes apart share a few places of the first cache.
+constexpr int64_t kCrowded = 512;
 
 int64_t ElementBytes(ComputeType type) {
   return type == ComputeType::kInt8 ? 1 : type == ComputeType::kBf16 ? 2 : int64_t{sizeof(float)};
@@ -55,8 +57,8 @@ absl::StatusOr<std::unique_ptr<const PanelProduct>> PanelProduct::Create(const W
   product->in_ = in;
   product->out_ = out;
   product->words_ = (row_bytes + kWordBytes - 1) / kWordBytes;
-  // The widths of networks are powers of two; rows that far apart would share a few places of the first cache.
-  product->stride_ = product->words_ * kWordBytes + static_cast<int64_t>(kCacheLine);
+  product->stride_ = product->words_ * kWordBytes;
+  if (product->stride_ % kCrowded == 0) product->stride_ += static_cast<int64_t>(kCacheLine);
 
   const int64_t columns = (out + kPanelColumns - 1) / kPanelColumns * kPanelColumns;
   const auto bytes = static_cast<size_t>(columns * product->words_ * kWordBytes);
@@ -102,9 +104,16 @@ void PanelProduct::Run(const float* x, int64_t x_stride, int64_t rows, float* y,
                          .row_scales = row_scales,
                          .combine = combine_,
                          .y_stride = y_stride};
+  const bool as_it_is = type_ == ComputeType::kF32 && x_stride * kWordBytes % kCrowded != 0;
+  if (as_it_is) operands.x_stride = x_stride * kWordBytes;
   for (int64_t first = 0; first < rows; first += block) {
     operands.rows = std::min(block, rows - first);
     operands.y = y + first * y_stride;
+    if (as_it_is) {
+      operands.x = reinterpret_cast<const std::byte*>(x + first * x_stride);
+      RunPanels(type_, operands);
+      continue;
+    }
     for (int64_t r = 0; r < operands.rows; ++r) {
       const float* from = x + (first + r) * x_stride;
       std::byte* to = converted + r * stride_;
