@@ -6,10 +6,10 @@ PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test build packages models samples debug asan tsan lint fuzz bench bench-peers install clean
+.PHONY: help demo test build packages models samples debug asan tsan lint fuzz aarch64 bench bench-peers install clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: build models samples ## transcribe real recordings in parallel and print text, speed and error rate
 	@$(PYTHON) tools/demo.py
@@ -52,6 +52,12 @@ fuzz: packages ## every fuzzer for FUZZ_SECONDS (60)
 	@tools/install_packages.sh check
 	@cmake --preset fuzz && ninja -C build/fuzz -j $(JOBS)
 	@tools/fuzz.sh $(FUZZ_SECONDS) $(JOBS)
+
+aarch64: packages models ## cross build for 64-bit Arm; tests of the numeric rooms under qemu
+	@tools/install_packages.sh aarch64
+	@tools/aarch64_sysroot.sh
+	@cmake --preset aarch64 && ninja -C build/aarch64 -j $(JOBS) tutti_cli frontend_test nn_test models_test
+	ctest --preset aarch64 -j $(JOBS)
 
 bench: build models ## speed of each part on this machine
 	@for part in frontend vad encoder asr; do build/release/bin/tutti bench $$part || exit 1; done

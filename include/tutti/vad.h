@@ -20,8 +20,9 @@ struct VadOptions {
   int lookback_time_start_point = 200;
   int lookahead_time_end_point = 100;
   int max_single_segment_time = 60000;
-  double snr_thres = -100.0;      // dB
-  double decibel_thres = -100.0;  // dB
+  double snr_thres = -100.0;               // dB
+  int noise_frame_num_used_for_snr = 100;  // frames over which the noise that snr_thres looks at is averaged
+  double decibel_thres = -100.0;           // dB
   double speech_noise_thres = 0.6;
   std::vector<int> sil_pdf_ids = {0};
 

@@ -340,7 +340,8 @@ absl::StatusOr<std::unique_ptr<SampleSource>> OpenLibavFile(const std::string& p
   bool raw = options.raw;
   if (demuxers.empty()) {
     const std::string_view name = path;
-    raw = raw || name.ends_with(".pcm") || name.ends_with(".raw");
+    // An empty file is audio without samples, as empty memory is.
+    raw = raw || name.ends_with(".pcm") || name.ends_with(".raw") || input->head().empty();
     // G.722 has no header; libav would believe in anything that its content looks like first.
     if (name.ends_with(".g722")) demuxers = "g722";
   }

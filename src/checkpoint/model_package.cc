@@ -120,7 +120,11 @@ absl::StatusOr<std::string> ReadIfNamed(const std::string& path) {
 absl::StatusOr<std::vector<std::string>> ReadTokens(const Config& config, const fs::path& directory) {
   constexpr std::string_view kKey = "tokenizer_conf.token_list";
   if (auto inline_list = config.GetStrings(kKey, {}); inline_list.ok()) return inline_list;
-  TUTTI_ASSIGN_OR_RETURN(const std::string path, FileOf(config, directory, kKey));
+  TUTTI_ASSIGN_OR_RETURN(std::string path, FileOf(config, directory, kKey));
+  // Packages with a SentencePiece model name that alone, but hold its pieces as a list too.
+  TUTTI_ASSIGN_OR_RETURN(const std::string tokenizer, config.GetString("tokenizer", ""));
+  const fs::path pieces = directory / "tokens.json";
+  if (path.empty() && tokenizer == "SentencepiecesTokenizer" && IsFile(pieces)) path = pieces.string();
   TUTTI_ASSIGN_OR_RETURN(const std::string text, ReadIfNamed(path));
   if (path.ends_with(".json")) return ParseTokensJson(text, path);
   return ParseTokensText(text);

@@ -13,11 +13,14 @@ namespace {
 
 constexpr const char* kLarge = "paraformer-large";
 constexpr const char* kSmall = "paraformer-small";
+constexpr const char* kSenseVoice = "sensevoice-small";
 
-// Random weights of the size that --synthetic names. Small is the size of FunASR's AISHELL-1 recipe.
-ParaformerDims SyntheticDims(std::string_view name) {
-  if (name == kLarge) return {};
-  return {.width = 256, .heads = 4, .hidden = 2048, .encoder_blocks = 12, .decoder_layers = 6, .vocabulary = 8358};
+// Random weights of the size that --synthetic names. Paraformer-small is the size of FunASR's AISHELL-1 recipe.
+SyntheticDims SizeOf(std::string_view name) {
+  if (name == kSenseVoice) return SenseVoiceDims();
+  if (name == kLarge) return ParaformerDims();
+  return ParaformerDims{
+      .width = 256, .heads = 4, .hidden = 2048, .encoder_blocks = 12, .decoder_layers = 6, .vocabulary = 8358};
 }
 
 }  // namespace
@@ -69,8 +72,8 @@ CLI::App* BenchCommand::Define(CLI::App& app) {
   };
   const auto add_network = [&](CLI::App* part) {
     part->add_option("--synthetic", synthetic_, "random weights of this model's size in place of --model")
-        ->check(CLI::IsMember({kLarge, kSmall}))
-        ->option_text(fmt::format("{}|{}", kLarge, kSmall))
+        ->check(CLI::IsMember({kLarge, kSmall, kSenseVoice}))
+        ->option_text(fmt::format("{}|{}|{}", kLarge, kSmall, kSenseVoice))
         ->group("What");
     part->add_option("--lengths", lengths_, "of segments or recordings, in place of --seconds")
         ->excludes("--seconds")
@@ -110,7 +113,7 @@ int BenchCommand::Run() const {
   for (const Part& part : parts_) {
     if (!part.command->parsed()) continue;
     BenchOptions options = options_;
-    options.compute_type = ResolveComputeType(*ParseComputeType(compute_type_));
+    options.compute_type = *ParseComputeType(compute_type_);
     options.lengths_text = lengths_.empty() ? fmt::format("fixed:{}", options.seconds) : lengths_;
     const auto lengths = LengthMix::Parse(options.lengths_text);
     if (!lengths.ok()) return UsageError(WithContext(lengths.status(), "--lengths"));
@@ -124,7 +127,7 @@ int BenchCommand::Run() const {
     }
     std::string model = fmt::format("{} size, random weights", synthetic_);
     if (!synthetic_.empty()) {
-      options.synthetic = SyntheticDims(synthetic_);
+      options.synthetic = SizeOf(synthetic_);
     } else {
       const auto directory = registry->Find(options.model.empty() ? part.default_model : options.model);
       if (!directory.ok()) return UsageError(WithContext(directory.status(), "--model"));

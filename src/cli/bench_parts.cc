@@ -17,15 +17,6 @@ using Clock = std::chrono::steady_clock;
 
 constexpr uint64_t kSeed = 1;
 
-SanmEncoderOptions EncoderOptions(const ParaformerDims& dims, ComputeType compute_type) {
-  return {.width = dims.width,
-          .heads = dims.heads,
-          .hidden = dims.hidden,
-          .blocks = dims.encoder_blocks,
-          .taps = dims.taps,
-          .compute_type = compute_type};
-}
-
 double SecondsSince(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 // Feature rows as they are after normalisation: mean 0, deviation about 1.
@@ -98,17 +89,18 @@ absl::StatusOr<BenchResult> BenchVad(const BenchOptions& options) {
 
 absl::StatusOr<BenchResult> BenchEncoder(const BenchOptions& options) {
   const auto start = Clock::now();
-  std::shared_ptr<const Paraformer> model;  // keeps `encoder` alive when it is a model's
+  std::shared_ptr<const AsrModel> model;  // keeps `encoder` alive when it is a model's
   std::unique_ptr<const SanmEncoder> synthetic;
   if (options.synthetic) {
-    TUTTI_ASSIGN_OR_RETURN(SanmEncoder made,
-                           MakeSyntheticEncoder(EncoderOptions(*options.synthetic, options.compute_type), kSeed));
+    TUTTI_ASSIGN_OR_RETURN(SanmEncoder made, MakeSyntheticEncoder(*options.synthetic, kSeed, options.compute_type));
     synthetic = std::make_unique<const SanmEncoder>(std::move(made));
   } else {
     TUTTI_ASSIGN_OR_RETURN(const ModelPackage package, ModelPackage::Open(options.model));
-    TUTTI_ASSIGN_OR_RETURN(model, Paraformer::Load(package, options.compute_type));
+    TUTTI_ASSIGN_OR_RETURN(model, AsrModel::Load(package, options.compute_type));
+    if (model->sanm_encoder() == nullptr)
+      return Unimplemented("{}: {} has no SAN-M encoder to measure", options.model, model->family());
   }
-  const SanmEncoder& encoder = synthetic ? *synthetic : model->encoder();
+  const SanmEncoder& encoder = synthetic ? *synthetic : *model->sanm_encoder();
   const double load_seconds = SecondsSince(start);
 
   TUTTI_ASSIGN_OR_RETURN(const auto frontend, Frontend::Create(FrontendOptions{}, Cmvn{}));
@@ -137,7 +129,7 @@ absl::StatusOr<BenchResult> BenchEncoder(const BenchOptions& options) {
 
   BenchResult result = FromLoop("encoder", rate, audio_seconds);
   result.load_seconds = load_seconds;
-  result.compute_type = options.compute_type;
+  result.compute_type = encoder.options().compute_type;
   result.gops = rate.rounds_per_second * operations / 1e9;
   result.roof_gops = (roof_before + roof_after) / 2 / 1e9;
   return result;

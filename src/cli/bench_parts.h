@@ -17,14 +17,14 @@ namespace tutti {
 struct BenchOptions {
   std::string model;                             // a directory; empty with `synthetic`
   std::string vad;                               // of pipeline; empty: every recording is one segment
-  std::optional<ParaformerDims> synthetic;       // random weights of this size
+  std::optional<SyntheticDims> synthetic;        // random weights of this size
   double seconds = 10;                           // of audio in a segment of frontend and vad
   LengthMix lengths = LengthMix::Fixed(10);      // of a recording (asr, pipeline) or segment (encoder)
   std::string lengths_text = "fixed:10";         // as printed
   double batch_seconds = 60;                     // of audio in a batch
   std::optional<double> audio_seconds;           // in a round of asr and pipeline; none: two batches a thread
   int64_t in_flight = 0;                         // recordings of asr and pipeline at the same time; 0: all
-  ComputeType compute_type = ComputeType::kF32;  // of encoder, asr and pipeline; never kAuto
+  ComputeType compute_type = ComputeType::kF32;  // of encoder, asr and pipeline
   int threads = 1;
   double duration = 3;  // measure for so many seconds of wall time, and one round at least
 };

@@ -13,7 +13,6 @@
 #include "cli/bench_parts.h"
 #include "engine/recognizer_impl.h"
 #include "models/fsmn_vad.h"
-#include "models/paraformer.h"
 #include "tutti/recognizer.h"
 
 namespace tutti {
@@ -30,7 +29,7 @@ double SecondsSince(Clock::time_point start) { return std::chrono::duration<doub
 absl::StatusOr<RecognizerParts> LoadParts(const BenchOptions& options) {
   RecognizerParts parts{.asr = nullptr, .vad = nullptr, .model_name = "bench"};
   if (options.synthetic) {
-    TUTTI_ASSIGN_OR_RETURN(parts.asr, MakeSyntheticParaformer(*options.synthetic, kSeed, options.compute_type));
+    TUTTI_ASSIGN_OR_RETURN(parts.asr, MakeSynthetic(*options.synthetic, kSeed, options.compute_type));
   } else {
     TUTTI_ASSIGN_OR_RETURN(const ModelPackage package, ModelPackage::Open(options.model));
     TUTTI_ASSIGN_OR_RETURN(parts.asr, AsrModel::Load(package, options.compute_type));
@@ -130,8 +129,7 @@ absl::StatusOr<BenchResult> BenchRecognizer(const char* part, const BenchOptions
     audio_seconds += seconds;
   }
 
-  const auto* paraformer = dynamic_cast<const Paraformer*>(parts.asr.get());
-  const SanmEncoder* encoder = paraformer != nullptr ? &paraformer->encoder() : nullptr;
+  const SanmEncoder* encoder = parts.asr->sanm_encoder();
   const auto roof = [&] {
     const auto rows = std::max<int64_t>(1, static_cast<int64_t>(options.batch_seconds / kRowSeconds));
     return encoder != nullptr ? LinearRoof(encoder->options(), rows, options.threads) : 0;

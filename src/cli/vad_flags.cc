@@ -34,6 +34,8 @@ void VadFlags::AddTo(CLI::App& app, const std::string& prefix) {
       "how much likelier than noise speech must be; more: less speech");
   Add(app, prefix + "decibel-thres", &VadOptions::decibel_thres, "DB", "quieter frames are silence");
   Add(app, prefix + "snr-thres", &VadOptions::snr_thres, "DB", "frames closer to the noise are silence");
+  Add(app, prefix + "noise-frame-num-used-for-snr", &VadOptions::noise_frame_num_used_for_snr, "N",
+      "frames over which that noise is averaged");
   Add(app, prefix + "window-size-ms", &VadOptions::window_size_ms, "MS",
       "window in which speech and silence are counted");
   Add(app, prefix + "sil-to-speech-time-thres", &VadOptions::sil_to_speech_time_thres, "MS",

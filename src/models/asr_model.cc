@@ -1,13 +1,41 @@
 #include "models/asr_model.h"
 
+#include <fmt/format.h>
+
+#include <array>
+#include <string>
+
 #include "models/paraformer.h"
+#include "models/sense_voice.h"
 
 namespace tutti {
+namespace {
+
+using Loaded = absl::StatusOr<std::shared_ptr<const AsrModel>>;
+
+struct Family {
+  std::string_view type;  // config's `model`
+  Loaded (*load)(const ModelPackage& package, ComputeType compute_type);
+};
+
+template <typename Model>
+Loaded LoadAs(const ModelPackage& package, ComputeType compute_type) {
+  return Model::Load(package, compute_type);
+}
+
+constexpr std::array kFamilies = {Family{"Paraformer", &LoadAs<Paraformer>},
+                                  Family{"SenseVoiceSmall", &LoadAs<SenseVoice>}};
+
+}  // namespace
 
 absl::StatusOr<std::shared_ptr<const AsrModel>> AsrModel::Load(const ModelPackage& package, ComputeType compute_type) {
-  if (package.model_type == "Paraformer") return Paraformer::Load(package, compute_type);
-  return Unimplemented("{}: model type {} is not a recognition model tutti can run; there is Paraformer",
-                       package.directory, package.model_type.empty() ? "(none)" : package.model_type);
+  std::string known;
+  for (const Family& family : kFamilies) {
+    if (package.model_type == family.type) return family.load(package, compute_type);
+    known += fmt::format("{}{}", known.empty() ? "" : ", ", family.type);
+  }
+  return Unimplemented("{}: model type {} is not a recognition model tutti can run; there is {}", package.directory,
+                       package.model_type.empty() ? "(none)" : package.model_type, known);
 }
 
 }  // namespace tutti

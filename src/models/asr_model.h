@@ -9,6 +9,7 @@
 #include "base/status.h"
 #include "checkpoint/model_package.h"
 #include "frontend/frontend.h"
+#include "models/sanm_encoder.h"
 #include "nn/ragged_batch.h"
 #include "nn/workspace.h"
 #include "tutti/compute_type.h"
@@ -46,8 +47,9 @@ class AsrModel {
   virtual ~AsrModel() = default;
 
   virtual const std::shared_ptr<const Frontend>& frontend() const = 0;
-  virtual std::string_view family() const = 0;   // "paraformer"
-  virtual ComputeType compute_type() const = 0;  // in use; never kAuto
+  virtual std::string_view family() const = 0;                         // "paraformer"
+  virtual ComputeType compute_type() const = 0;                        // in use; never kAuto
+  virtual const SanmEncoder* sanm_encoder() const { return nullptr; }  // null: a family without one
 
   // Features as the frontend makes them, one segment or many. hypotheses.size() == features.segments().
   // A segment without rows gets an empty hypothesis.

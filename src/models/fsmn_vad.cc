@@ -32,6 +32,7 @@ absl::StatusOr<VadOptions> OptionsFromConfig(const Config& config) {
       {"lookback_time_start_point", &options.lookback_time_start_point},
       {"lookahead_time_end_point", &options.lookahead_time_end_point},
       {"max_single_segment_time", &options.max_single_segment_time},
+      {"noise_frame_num_used_for_snr", &options.noise_frame_num_used_for_snr},
       {"chunk_size", &options.chunk_size},
   };
   for (const auto& [key, value] : integers) TUTTI_RETURN_IF_ERROR(ReadInt(config, path(key), *value));

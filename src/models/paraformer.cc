@@ -32,7 +32,7 @@ absl::StatusOr<std::shared_ptr<const Paraformer>> Paraformer::Create(const Confi
   const int64_t width = encoder_options.width;
   TUTTI_ASSIGN_OR_RETURN(const auto cif_options, CifOptions::FromConfig(config, width));
   TUTTI_ASSIGN_OR_RETURN(auto decoder_options, ParaformerDecoderOptions::FromConfig(config, width, vocabulary));
-  encoder_options.compute_type = decoder_options.compute_type = ResolveComputeType(compute_type);
+  encoder_options.compute_type = decoder_options.compute_type = ResolveComputeType(compute_type, Guard(width));
   TUTTI_ASSIGN_OR_RETURN(SanmEncoder encoder, SanmEncoder::Load(source, encoder_options));
   TUTTI_ASSIGN_OR_RETURN(CifPredictor predictor, CifPredictor::Load(source, cif_options));
   TUTTI_ASSIGN_OR_RETURN(ParaformerDecoder decoder, ParaformerDecoder::Load(source, decoder_options));
@@ -83,7 +83,7 @@ void Paraformer::Recognise(const RaggedBatch& features, Workspace& workspace, st
   decoder_.Run({embeddings, width, token_offsets}, encoded, workspace, decoded);
   auto* ids = scope.As<int32_t>(tokens);
   float* scores = scope.Floats(tokens);
-  decoder_.Greedy(decoded, tokens, workspace, ids, scores);
+  decoder_.output().Greedy(decoded, tokens, workspace, ids, scores);
   for (size_t i = 0; i + 1 < token_offsets.size(); ++i) {
     for (int64_t at = token_offsets[i]; at < token_offsets[i + 1]; ++at) {
       if (ids[at] == special_.blank || ids[at] == special_.sos || ids[at] == special_.eos) continue;

@@ -20,6 +20,12 @@ namespace tutti {
 // Paraformer (spec §5–§7): encoder, CIF predictor and decoder, each token decided at once. It has no times.
 class Paraformer final : public AsrModel {
  public:
+  // Measured with the demo model, whose width is 192 (tests/demo/demo_test.py holds it). Narrower networks round away
+  // more; none was measured.
+  static constexpr AccuracyGuard Guard(int64_t width) {
+    return width < 192 ? AccuracyGuard{} : AccuracyGuard{.bf16 = true, .int8 = true};
+  }
+
   static absl::StatusOr<std::shared_ptr<const Paraformer>> Load(const ModelPackage& package,
                                                                 ComputeType compute_type = ComputeType::kF32);
   // The graph that `config` describes with weights from `source`. A compute type that the CPU lacks falls back.
@@ -31,6 +37,7 @@ class Paraformer final : public AsrModel {
   const std::shared_ptr<const Frontend>& frontend() const override { return frontend_; }
   std::string_view family() const override { return "paraformer"; }
   ComputeType compute_type() const override { return encoder_.options().compute_type; }
+  const SanmEncoder* sanm_encoder() const override { return &encoder_; }
   void Recognise(const RaggedBatch& features, Workspace& workspace, std::span<Hypothesis> hypotheses) const override;
   SegmentText Text(const Hypothesis& hypothesis) const override;
 

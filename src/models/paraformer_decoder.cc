@@ -13,9 +13,6 @@
 namespace tutti {
 namespace {
 
-// Tokens whose log-probabilities Greedy holds at a time: 2 MB at 8404 words.
-constexpr int64_t kOutputRows = 64;
-
 absl::Status CheckCount(const WeightSource& source, std::string_view list, int64_t count, std::string_view key) {
   const std::string beyond = fmt::format("decoder.{}.{}.norm1.weight", list, count);
   if (!source.Has(beyond)) return absl::OkStatus();
@@ -106,7 +103,7 @@ absl::StatusOr<ParaformerDecoder> ParaformerDecoder::Load(const WeightSource& so
   TUTTI_ASSIGN_OR_RETURN(decoder.after_norm_,
                          Norm::Load(source, "decoder.after_norm", options.width, options.norm_eps));
   TUTTI_ASSIGN_OR_RETURN(decoder.output_,
-                         LoadLinear(source, "decoder.output_layer", {options.vocabulary, options.width}));
+                         OutputLayer::Load(source, "decoder.output_layer", options.vocabulary, options.width));
   return decoder;
 }
 
@@ -157,27 +154,6 @@ void ParaformerDecoder::Run(const RaggedBatch& acoustic, const RaggedBatch& enco
   }
   RunFeedForward(last_, x, tokens, decoded, workspace);
   after_norm_.Run(decoded, tokens, decoded);
-}
-
-void ParaformerDecoder::LogProbs(const float* decoded, int64_t tokens, Workspace& workspace, float* log_probs) const {
-  if (tokens == 0) return;
-  output_.Run(decoded, tokens, log_probs, workspace);
-  LogSoftmax(log_probs, tokens, options_.vocabulary);
-}
-
-void ParaformerDecoder::Greedy(const float* decoded, int64_t tokens, Workspace& workspace, int32_t* ids,
-                               float* scores) const {
-  Workspace::Scope scope(workspace);
-  float* log_probs = scope.Floats(std::min(tokens, kOutputRows) * options_.vocabulary);
-  for (int64_t first = 0; first < tokens; first += kOutputRows) {
-    const int64_t count = std::min(kOutputRows, tokens - first);
-    LogProbs(decoded + first * options_.width, count, workspace, log_probs);
-    for (int64_t row = 0; row < count; ++row) {
-      const ArgMaxResult best = ArgMax(log_probs + row * options_.vocabulary, options_.vocabulary);
-      ids[first + row] = static_cast<int32_t>(best.index);
-      scores[first + row] = best.value;
-    }
-  }
 }
 
 }  // namespace tutti

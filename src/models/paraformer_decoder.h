@@ -7,6 +7,7 @@
 #include "base/status.h"
 #include "checkpoint/config.h"
 #include "models/layers.h"
+#include "models/output_layer.h"
 #include "models/weight_source.h"
 #include "nn/linear.h"
 #include "nn/ragged_batch.h"
@@ -45,11 +46,8 @@ class ParaformerDecoder {
   // Segment i of `acoustic` listens to segment i of `encoded`. decoded is [tokens, width].
   void Run(const RaggedBatch& acoustic, const RaggedBatch& encoded, Workspace& workspace, float* decoded) const;
 
-  // log_probs is [tokens, vocabulary].
-  void LogProbs(const float* decoded, int64_t tokens, Workspace& workspace, float* log_probs) const;
-
-  // The most probable id of each token and its log-probability, without ever holding all of LogProbs.
-  void Greedy(const float* decoded, int64_t tokens, Workspace& workspace, int32_t* ids, float* scores) const;
+  // What makes words of `decoded`.
+  const OutputLayer& output() const { return output_; }
 
  private:
   struct FeedForward {
@@ -81,7 +79,7 @@ class ParaformerDecoder {
   std::vector<Layer> layers_;  // the attention layers first
   FeedForward last_;           // "decoders3"
   Norm after_norm_;
-  Linear output_;
+  OutputLayer output_;
 };
 
 }  // namespace tutti

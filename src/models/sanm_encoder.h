@@ -20,17 +20,18 @@ struct SanmEncoderOptions {
   int64_t heads = 4;
   int64_t hidden = 2048;
   int64_t blocks = 50;
+  int64_t tp_blocks = 0;  // further layers behind the first norm (spec §9)
   int64_t taps = 11;
   int64_t shift = 0;
   float norm_eps = 1e-12F;
   ComputeType compute_type = ComputeType::kF32;  // of the linear layers
 
   // `encoder_conf` of a model package, with FunASR's defaults for missing keys. Unimplemented for a graph that is not
-  // spec §5.
+  // spec §5 (SANMEncoder) or §9 (SenseVoiceEncoderSmall).
   static absl::StatusOr<SanmEncoderOptions> FromConfig(const Config& config, int64_t in);
 };
 
-// The SAN-M encoder (spec §5): features → one vector of `width` per row.
+// The SAN-M encoder (spec §5), and SenseVoice's with its tp blocks (§9): features → one vector of `width` per row.
 //
 // Immutable after Load; safe from any thread, each with its own Workspace.
 class SanmEncoder {
@@ -54,6 +55,8 @@ class SanmEncoder {
   PositionEncoding positions_;
   std::vector<SanmLayer> layers_;
   Norm after_norm_;
+  std::vector<SanmLayer> tp_layers_;
+  Norm tp_norm_;
 };
 
 }  // namespace tutti

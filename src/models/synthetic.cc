@@ -85,8 +85,51 @@ absl::StatusOr<std::shared_ptr<const Paraformer>> MakeSyntheticParaformer(const 
                             compute_type);
 }
 
+absl::StatusOr<std::shared_ptr<const SenseVoice>> MakeSyntheticSenseVoice(const SenseVoiceDims& dims, uint64_t seed,
+                                                                          ComputeType compute_type) {
+  if (dims.vocabulary < 5) return InvalidArgument("synthetic model: {} tokens, expected at least 5", dims.vocabulary);
+  const std::string yaml = fmt::format(
+      "encoder: SenseVoiceEncoderSmall\n"
+      "encoder_conf: {{output_size: {}, attention_heads: {}, linear_units: {}, num_blocks: {}, tp_blocks: {},\n"
+      "  kernel_size: {}}}\n",
+      dims.width, dims.heads, dims.hidden, dims.blocks, dims.tp_blocks, dims.taps);
+  TUTTI_ASSIGN_OR_RETURN(const Config config, Config::ParseYaml(yaml, "synthetic model"));
+  TUTTI_ASSIGN_OR_RETURN(auto frontend, Frontend::Create(FrontendOptions{}, Cmvn{}));
+  return SenseVoice::Create(config, RandomWeights(seed), std::move(frontend), SyntheticTokens(dims.vocabulary),
+                            compute_type);
+}
+
+absl::StatusOr<std::shared_ptr<const AsrModel>> MakeSynthetic(const SyntheticDims& dims, uint64_t seed,
+                                                              ComputeType compute_type) {
+  if (const auto* sense_voice = std::get_if<SenseVoiceDims>(&dims))
+    return MakeSyntheticSenseVoice(*sense_voice, seed, compute_type);
+  return MakeSyntheticParaformer(std::get<ParaformerDims>(dims), seed, compute_type);
+}
+
 absl::StatusOr<SanmEncoder> MakeSyntheticEncoder(const SanmEncoderOptions& options, uint64_t seed) {
   return SanmEncoder::Load(RandomWeights(seed), options);
+}
+
+absl::StatusOr<SanmEncoder> MakeSyntheticEncoder(const SyntheticDims& dims, uint64_t seed, ComputeType compute_type) {
+  if (const auto* sense_voice = std::get_if<SenseVoiceDims>(&dims)) {
+    return MakeSyntheticEncoder({.width = sense_voice->width,
+                                 .heads = sense_voice->heads,
+                                 .hidden = sense_voice->hidden,
+                                 .blocks = sense_voice->blocks,
+                                 .tp_blocks = sense_voice->tp_blocks,
+                                 .taps = sense_voice->taps,
+                                 .norm_eps = 1e-5F,
+                                 .compute_type = ResolveComputeType(compute_type, SenseVoice::kGuard)},
+                                seed);
+  }
+  const auto& paraformer = std::get<ParaformerDims>(dims);
+  return MakeSyntheticEncoder({.width = paraformer.width,
+                               .heads = paraformer.heads,
+                               .hidden = paraformer.hidden,
+                               .blocks = paraformer.encoder_blocks,
+                               .taps = paraformer.taps,
+                               .compute_type = ResolveComputeType(compute_type, Paraformer::Guard(paraformer.width))},
+                              seed);
 }
 
 }  // namespace tutti

@@ -4,10 +4,12 @@
 #include <memory>
 #include <span>
 #include <string_view>
+#include <variant>
 
 #include "base/status.h"
 #include "models/paraformer.h"
 #include "models/sanm_encoder.h"
+#include "models/sense_voice.h"
 #include "models/weight_source.h"
 
 namespace tutti {
@@ -42,7 +44,29 @@ struct ParaformerDims {
 absl::StatusOr<std::shared_ptr<const Paraformer>> MakeSyntheticParaformer(const ParaformerDims& dims, uint64_t seed,
                                                                           ComputeType compute_type = ComputeType::kF32);
 
+// The defaults are SenseVoiceSmall.
+struct SenseVoiceDims {
+  int64_t width = 512;
+  int64_t heads = 4;
+  int64_t hidden = 2048;
+  int64_t blocks = 50;
+  int64_t tp_blocks = 20;
+  int64_t taps = 11;
+  int64_t vocabulary = 25055;
+};
+
+// The same for a SenseVoice. Its CTC layer hears noise: about every row has another token.
+absl::StatusOr<std::shared_ptr<const SenseVoice>> MakeSyntheticSenseVoice(const SenseVoiceDims& dims, uint64_t seed,
+                                                                          ComputeType compute_type = ComputeType::kF32);
+
+// Either.
+using SyntheticDims = std::variant<ParaformerDims, SenseVoiceDims>;
+absl::StatusOr<std::shared_ptr<const AsrModel>> MakeSynthetic(const SyntheticDims& dims, uint64_t seed,
+                                                              ComputeType compute_type = ComputeType::kF32);
+
 // The encoder alone.
 absl::StatusOr<SanmEncoder> MakeSyntheticEncoder(const SanmEncoderOptions& options, uint64_t seed);
+absl::StatusOr<SanmEncoder> MakeSyntheticEncoder(const SyntheticDims& dims, uint64_t seed,
+                                                 ComputeType compute_type = ComputeType::kF32);
 
 }  // namespace tutti

@@ -41,6 +41,7 @@ absl::Status Validate(const VadOptions& options) {
   TUTTI_RETURN_IF_ERROR(CheckRange("lookahead_time_end_point", options.lookahead_time_end_point, 0, 10'000));
   TUTTI_RETURN_IF_ERROR(CheckRange("max_single_segment_time", options.max_single_segment_time, kFrameMs, kDayMs));
   TUTTI_RETURN_IF_ERROR(CheckRange("snr_thres", options.snr_thres, -1000, 1000));
+  TUTTI_RETURN_IF_ERROR(CheckRange("noise_frame_num_used_for_snr", options.noise_frame_num_used_for_snr, 1, 1'000'000));
   TUTTI_RETURN_IF_ERROR(CheckRange("decibel_thres", options.decibel_thres, -1000, 1000));
   TUTTI_RETURN_IF_ERROR(CheckRange("speech_noise_thres", options.speech_noise_thres, -1, 1));
   TUTTI_RETURN_IF_ERROR(CheckRange("chunk_size", options.chunk_size, kFrameMs, kDayMs));
@@ -143,7 +144,8 @@ bool VadStateMachine::IsSpeech(float silence, float decibels) {
   const double p = silence;
   const double noise = std::pow(p, options_.speech_2_noise_ratio);
   if (1.0 - p >= noise + threshold_) return decibels - noise_decibels_ >= options_.snr_thres;
-  noise_decibels_ = noise_decibels_ < -99.9 ? decibels : (decibels + noise_decibels_ * 99) / 100;
+  const double frames = options_.noise_frame_num_used_for_snr;
+  noise_decibels_ = noise_decibels_ < -99.9 ? decibels : (decibels + noise_decibels_ * (frames - 1)) / frames;
   return false;
 }
 

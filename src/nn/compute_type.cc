@@ -33,11 +33,12 @@ absl::StatusOr<ComputeType> ParseComputeType(std::string_view name) {
   return InvalidArgument("compute type: \"{}\", expected auto, f32, bf16 or int8", name);
 }
 
-ComputeType ResolveComputeType(ComputeType asked) {
+ComputeType ResolveComputeType(ComputeType asked, AccuracyGuard passed) {
   const ProductIsa isa = DetectProductIsa();
   switch (asked) {
     case ComputeType::kAuto:
-      return isa.vnni ? ComputeType::kInt8 : ComputeType::kF32;
+      if (isa.vnni && passed.int8) return ComputeType::kInt8;
+      return isa.bf16 && passed.bf16 ? ComputeType::kBf16 : ComputeType::kF32;
     case ComputeType::kInt8:
       return isa.int8 ? ComputeType::kInt8 : ComputeType::kF32;
     case ComputeType::kBf16:

@@ -14,7 +14,7 @@ namespace tutti {
 struct LinearOptions {
   bool relu = false;                     // y = max(0, x·Wᵀ + b)
   bool accumulate = false;               // y += x·Wᵀ + b; not together with relu
-  ComputeType type = ComputeType::kF32;  // of the product; one that this CPU lacks falls back (ResolveComputeType)
+  ComputeType type = ComputeType::kF32;  // of the product, not kAuto; one that this CPU lacks falls back to f32
   WeightArena* arena = nullptr;          // where packed weights go; null: memory of the layer's own
 };
 

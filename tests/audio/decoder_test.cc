@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <fstream>
 #include <limits>
 #include <numeric>
 #include <thread>
@@ -209,6 +210,11 @@ TEST(DecoderTest, EmptyAudioIsNoError) {
     EXPECT_THAT(decoded.channels, ElementsAre(Samples()));
     EXPECT_FALSE(decoded.truncated);
   }
+  const std::string path = ::testing::TempDir() + "empty.wav";
+  std::ofstream(path).close();
+  const auto file = DecodeFile(path);
+  EXPECT_TRUE(file.status.ok()) << Message(file.status);
+  EXPECT_THAT(file.channels, ElementsAre(Samples()));
   const auto samples = ReadAll(AudioDecoder::OpenSamples({}, 8000, 2, {}));
   EXPECT_TRUE(samples.status.ok()) << Message(samples.status);
   EXPECT_THAT(samples.channels, ElementsAre(Samples()));

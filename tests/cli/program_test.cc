@@ -231,7 +231,8 @@ TEST(VadProgramTest, EveryOptionOfFunAsrIsUnderstood) {
                                   "0.6",    "--sil-pdf-ids",
                                   "0",      "--detect-mode",
                                   "1",      "--chunk-size",
-                                  "60000",  kLong});
+                                  "60000",  "--noise-frame-num-used-for-snr",
+                                  "100",    kLong});
   EXPECT_EQ(ended.exit_code, 0) << ended.err;
   EXPECT_EQ(ended.out, RunProgram({"vad", kLong}).out) << "these are the defaults";
   EXPECT_NE(ended.out, RunProgram({"vad", "--dynamic-silence", "--max-end-silence-time", "3000", kLong}).out);

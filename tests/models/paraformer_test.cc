@@ -38,6 +38,17 @@ std::string Transcribe(const AsrModel& model, const std::vector<float>& rows) {
   return model.Text(hypothesis).text;
 }
 
+TEST(ParaformerTest, AutoIsF32InNetworksNarrowerThanTheOneWhoseAccuracyWasMeasured) {
+  const auto type_in_use = [](const std::string& directory) {
+    const auto package = ModelPackage::Open(directory);
+    EXPECT_TRUE(package.ok()) << package.status();
+    return (*Paraformer::Load(*package, ComputeType::kAuto))->compute_type();
+  };
+  EXPECT_EQ(type_in_use(kFixtures + "paraformer_tiny"), ComputeType::kF32);
+  EXPECT_EQ(type_in_use(TUTTI_SOURCE_DIR "/models/demo-paraformer"),
+            ResolveComputeType(ComputeType::kAuto, {.bf16 = true, .int8 = true}));
+}
+
 class ParaformerFixtureTest : public ::testing::TestWithParam<std::string> {
  protected:
   const std::string clip_ = kFixtures + "paraformer_tiny/" + GetParam();
@@ -212,7 +223,7 @@ TEST(AsrModelTest, AnUnknownFamilyIsAnErrorThatListsTheKnownOnes) {
   const auto model = AsrModel::Load(package);
   ASSERT_EQ(model.status().code(), absl::StatusCode::kUnimplemented);
   EXPECT_THAT(Message(model.status()), HasSubstr("Conformer"));
-  EXPECT_THAT(Message(model.status()), HasSubstr("there is Paraformer"));
+  EXPECT_THAT(Message(model.status()), HasSubstr("there is Paraformer, SenseVoiceSmall"));
 }
 
 }  // namespace

@@ -119,6 +119,23 @@ TEST(VadStateMachineTest, QuietFramesAreSilenceAndNoiseSetsTheBarForSpeech) {
   EXPECT_EQ(Segments(louder).size(), 1u);
 }
 
+TEST(VadStateMachineTest, TheNoiseIsAnAverageOverAsManyFramesAsTheOptionSays) {
+  // 1 s of loud noise, 1 s of quiet noise, then speech between the two.
+  std::vector<float> silence(500, 1.0F), decibels(500, -20.0F);
+  std::fill(decibels.begin() + 100, decibels.begin() + 200, -60.0F);
+  std::fill(decibels.begin() + 200, decibels.begin() + 300, -40.0F);
+  std::fill(silence.begin() + 200, silence.begin() + 300, 0.0F);
+  VadOptions options;
+  options.snr_thres = 10;
+  VadStateMachine slow(options);
+  slow.Accept(silence, decibels, true);
+  EXPECT_THAT(Segments(slow), IsEmpty()) << "the average over 100 frames is still about -45 dB";
+  options.noise_frame_num_used_for_snr = 10;
+  VadStateMachine fast(options);
+  fast.Accept(silence, decibels, true);
+  EXPECT_EQ(Segments(fast).size(), 1u);
+}
+
 TEST(VadStateMachineTest, TheNoiseRatioWeighsTheSilenceProbability) {
   const std::vector<float> doubtful(500, 0.3F);
   VadOptions options;

@@ -41,10 +41,15 @@ TEST(ComputeTypeTest, FallsBackAsTheTableSays) {
   for (const Row& row : table) {
     if (row.isa != isa) continue;
     found = true;
-    EXPECT_EQ(ResolveComputeType(kF32), kF32);
-    EXPECT_EQ(ResolveComputeType(kAuto), row.automatic) << isa;
-    EXPECT_EQ(ResolveComputeType(kBf16), row.bf16) << isa;
-    EXPECT_EQ(ResolveComputeType(kInt8), row.int8) << isa;
+    constexpr AccuracyGuard kAll = {.bf16 = true, .int8 = true}, kNoInt8 = {.bf16 = true};
+    EXPECT_EQ(ResolveComputeType(kF32, kAll), kF32);
+    EXPECT_EQ(ResolveComputeType(kAuto, kAll), row.automatic) << isa;
+    EXPECT_EQ(ResolveComputeType(kAuto, kNoInt8), row.bf16) << isa;
+    EXPECT_EQ(ResolveComputeType(kAuto, {}), kF32) << isa;
+    for (const AccuracyGuard guard : {kAll, AccuracyGuard()}) {  // who asks gets what the CPU has
+      EXPECT_EQ(ResolveComputeType(kBf16, guard), row.bf16) << isa;
+      EXPECT_EQ(ResolveComputeType(kInt8, guard), row.int8) << isa;
+    }
   }
   EXPECT_TRUE(found) << isa;
 }

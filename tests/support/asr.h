@@ -80,7 +80,7 @@ struct ParaformerStages {
     std::vector<float> decoded(acoustic.size());
     model.decoder().Run({acoustic.data(), width, offsets}, batch, workspace, decoded.data());
     log_probs.resize(static_cast<size_t>(offsets.back() * model.decoder().options().vocabulary));
-    model.decoder().LogProbs(decoded.data(), offsets.back(), workspace, log_probs.data());
+    model.decoder().output().LogProbs(decoded.data(), offsets.back(), workspace, log_probs.data());
   }
 };
 
