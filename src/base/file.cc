@@ -31,10 +31,9 @@ class FileDescriptor {
   FileDescriptor& operator=(const FileDescriptor&) = delete;
 
   int get() const { return fd_; }
-  int Close() { return close(std::exchange(fd_, -1)); }
 
  private:
-  int fd_;
+  const int fd_;
 };
 
 }  // namespace
@@ -58,6 +57,13 @@ MappedFile::~MappedFile() {
   if (data_ != nullptr) munmap(const_cast<std::byte*>(data_), size_);
 }
 
+void MappedFile::Forget(std::span<const std::byte> part) const {
+  const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
+  const auto begin = (reinterpret_cast<uintptr_t>(part.data()) + page - 1) / page * page;
+  const auto end = reinterpret_cast<uintptr_t>(part.data() + part.size()) / page * page;
+  if (begin < end) madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);  // a hint: it may fail
+}
+
 absl::StatusOr<std::string> ReadFile(const std::string& path, int64_t max_bytes) {
   TUTTI_ASSIGN_OR_RETURN(const auto file, MappedFile::Open(path));
   const auto bytes = file->bytes();
@@ -67,25 +73,46 @@ absl::StatusOr<std::string> ReadFile(const std::string& path, int64_t max_bytes)
   return std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size());
 }
 
-absl::Status WriteFileAtomically(const std::string& path, std::string_view bytes) {
-  // Process and address make the name unique among the writers of one machine; O_EXCL catches the rest.
-  const std::string temporary = fmt::format("{}.{}.{:x}.tmp", path, getpid(), reinterpret_cast<uintptr_t>(&bytes));
-  FileDescriptor fd(open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
-  if (fd.get() < 0) return SystemError("create", temporary, errno);
-  const auto fail = [&temporary, &path](const char* what) {
-    const int error = errno;
-    unlink(temporary.c_str());
-    return SystemError(what, path, error);
-  };
+// Process and address make the name unique among the writers of one machine; O_EXCL catches the rest.
+AtomicFile::AtomicFile(std::string path)
+    : path_(std::move(path)),
+      temporary_(fmt::format("{}.{}.{:x}.tmp", path_, getpid(), reinterpret_cast<uintptr_t>(this))) {}
+
+absl::StatusOr<std::unique_ptr<AtomicFile>> AtomicFile::Create(const std::string& path) {
+  std::unique_ptr<AtomicFile> file(new AtomicFile(path));
+  file->fd_ = open(file->temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+  if (file->fd_ < 0) return SystemError("create", file->temporary_, errno);
+  return file;
+}
+
+AtomicFile::~AtomicFile() {
+  if (fd_ < 0) return;
+  close(fd_);
+  unlink(temporary_.c_str());
+}
+
+absl::Status AtomicFile::Append(std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
-    const ssize_t written = write(fd.get(), bytes.data(), bytes.size());
+    const ssize_t written = write(fd_, bytes.data(), bytes.size());
     if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return fail("write");
-    bytes.remove_prefix(static_cast<size_t>(written));
+    if (written < 0) return SystemError("write", path_, errno);
+    bytes = bytes.subspan(static_cast<size_t>(written));
   }
-  if (fd.Close() != 0) return fail("close");
-  if (rename(temporary.c_str(), path.c_str()) != 0) return fail("rename the finished file to");
   return absl::OkStatus();
+}
+
+absl::Status AtomicFile::Commit() {
+  const bool closed = close(std::exchange(fd_, -1)) == 0;
+  if (closed && rename(temporary_.c_str(), path_.c_str()) == 0) return absl::OkStatus();
+  const int error = errno;
+  unlink(temporary_.c_str());
+  return SystemError(closed ? "rename the finished file to" : "close", path_, error);
+}
+
+absl::Status WriteFileAtomically(const std::string& path, std::string_view bytes) {
+  TUTTI_ASSIGN_OR_RETURN(const auto file, AtomicFile::Create(path));
+  TUTTI_RETURN_IF_ERROR(file->Append(std::as_bytes(std::span(bytes))));
+  return file->Commit();
 }
 
 }  // namespace tutti

@@ -25,6 +25,10 @@ class MappedFile {
   const std::string& path() const { return path_; }
   std::span<const std::byte> bytes() const { return {data_, size_}; }
 
+  // Takes the pages that lie wholly within `part`, some of bytes(), out of this process's memory. The bytes stay as
+  // they are: whoever reads them brings the pages back.
+  void Forget(std::span<const std::byte> part) const;
+
  private:
   MappedFile(std::string path, const std::byte* data, size_t size) : path_(std::move(path)), data_(data), size_(size) {}
 
@@ -35,6 +39,26 @@ class MappedFile {
 
 // The file's bytes. InvalidArgument when it has more than `max_bytes`.
 absl::StatusOr<std::string> ReadFile(const std::string& path, int64_t max_bytes = int64_t{1} << 30);
+
+// A file that is written piece by piece under a temporary name in the same folder and renamed by Commit, so that a
+// reader sees the old file or the whole new one. Without Commit nothing is left. Not thread-safe.
+class AtomicFile {
+ public:
+  static absl::StatusOr<std::unique_ptr<AtomicFile>> Create(const std::string& path);
+  ~AtomicFile();
+
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+
+  absl::Status Append(std::span<const std::byte> bytes);
+  absl::Status Commit();
+
+ private:
+  explicit AtomicFile(std::string path);
+
+  const std::string path_, temporary_;
+  int fd_ = -1;  // -1: closed, and the temporary file is gone or renamed
+};
 
 // Writes to a temporary name in the same folder, then renames, so that a reader sees the old file or the whole new one.
 absl::Status WriteFileAtomically(const std::string& path, std::string_view bytes);

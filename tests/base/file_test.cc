@@ -69,6 +69,33 @@ TEST_F(FileTest, AMappingOutlivesTheReplacementOfItsFile) {
   EXPECT_EQ(Files(), 1u) << "no temporary file is left";
 }
 
+TEST_F(FileTest, ForgottenPagesComeBackAsTheyWere) {
+  const std::string text(100'000, 'x');
+  ASSERT_TRUE(WriteFileAtomically(Path("a"), text).ok());
+  const auto mapped = *MappedFile::Open(Path("a"));
+  for (const auto& [from, size] : {std::pair(size_t{0}, text.size()), {5, 3}, {5000, 20'000}, {7, 0}}) {
+    mapped->Forget(mapped->bytes().subspan(from, size));
+    EXPECT_EQ(std::string(reinterpret_cast<const char*>(mapped->bytes().data()), mapped->bytes().size()), text);
+  }
+}
+
+TEST_F(FileTest, AFileInPiecesIsThereOnceItIsWhole) {
+  {
+    const auto abandoned = *AtomicFile::Create(Path("a"));
+    ASSERT_TRUE(abandoned->Append(std::as_bytes(std::span("x", 1))).ok());
+  }
+  EXPECT_EQ(Files(), 0u);
+  const auto first = *AtomicFile::Create(Path("a")), second = *AtomicFile::Create(Path("a"));
+  for (const char* piece : {"one", "two"}) {
+    ASSERT_TRUE(first->Append(std::as_bytes(std::span(piece, 3))).ok());
+    EXPECT_FALSE(fs::exists(Path("a")));
+  }
+  ASSERT_TRUE(first->Commit().ok());
+  EXPECT_EQ(*ReadFile(Path("a")), "onetwo");
+  ASSERT_TRUE(second->Commit().ok());
+  EXPECT_EQ(*ReadFile(Path("a")), "") << "the later one replaces it";
+}
+
 TEST_F(FileTest, AFailedWriteLeavesNothingBehind) {
   EXPECT_EQ(WriteFileAtomically(Path("no/such/folder"), "x").code(), absl::StatusCode::kNotFound);
   fs::create_directories(root_ / "folder" / "full");
