@@ -100,6 +100,10 @@ absl::StatusOr<Config> Config::ParseYaml(std::string_view text, std::string sour
   return Config(*std::move(root), std::make_shared<const std::string>(std::move(source_name)));
 }
 
+Config Config::FromNode(std::shared_ptr<const ConfigNode> root, std::string source_name) {
+  return Config(std::move(root), std::make_shared<const std::string>(std::move(source_name)));
+}
+
 Config::Config() : Config(MapOf({}), std::make_shared<const std::string>()) {}
 
 Config::Config(std::shared_ptr<const ConfigNode> root, std::shared_ptr<const std::string> source)

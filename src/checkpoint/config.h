@@ -19,6 +19,9 @@ class Config {
  public:
   static absl::StatusOr<Config> ParseYaml(std::string_view text, std::string source_name);
 
+  // For other writings of the same tree: `root` is a map.
+  static Config FromNode(std::shared_ptr<const ConfigNode> root, std::string source_name);
+
   Config();  // an empty map
 
   bool Has(std::string_view path) const;  // present and not null
@@ -38,6 +41,7 @@ class Config {
   // top-level key of the same name wins.
   absl::StatusOr<Config> Overlay(std::string_view path) const;
 
+  const ConfigNode& root() const { return *root_; }
   const std::string& source_name() const { return *source_; }
 
  private:

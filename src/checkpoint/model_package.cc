@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/file.h"
+#include "checkpoint/gguf_package.h"
 #include "checkpoint/printable.h"
 
 namespace tutti {
@@ -145,11 +146,7 @@ absl::StatusOr<std::shared_ptr<const Checkpoint>> OpenWeights(const Config& conf
   return NotFound("{}: no weights: expected model.pt, or init_param in configuration.json", directory.string());
 }
 
-}  // namespace
-
-absl::StatusOr<ModelPackage> ModelPackage::Open(const std::string& directory) {
-  std::error_code error;
-  if (!fs::is_directory(directory, error)) return NotFound("{}: no such model directory", directory);
+absl::StatusOr<ModelPackage> OpenDirectory(const std::string& directory) {
   ModelPackage package;
   package.directory = directory;
   TUTTI_ASSIGN_OR_RETURN(package.config, ReadConfig(directory));
@@ -167,6 +164,15 @@ absl::StatusOr<ModelPackage> ModelPackage::Open(const std::string& directory) {
   TUTTI_ASSIGN_OR_RETURN(package.tokens, ReadTokens(package.config, directory));
   TUTTI_ASSIGN_OR_RETURN(package.seg_dict, ReadSegDict(package.config, directory));
   return package;
+}
+
+}  // namespace
+
+absl::StatusOr<ModelPackage> ModelPackage::Open(const std::string& path) {
+  std::error_code error;
+  if (fs::is_directory(path, error)) return OpenDirectory(path);
+  if (!IsFile(path)) return NotFound("{}: no such model directory or GGUF file", path);
+  return OpenGgufPackage(path);
 }
 
 }  // namespace tutti

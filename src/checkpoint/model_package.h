@@ -9,6 +9,7 @@
 #include "base/status.h"
 #include "checkpoint/config.h"
 #include "checkpoint/tensor.h"
+#include "tutti/compute_type.h"
 
 namespace tutti {
 
@@ -30,17 +31,20 @@ using SegDict = std::map<std::string, std::vector<std::string>, std::less<>>;
 SegDict ParseSegDict(std::string_view text);
 
 // A FunASR/ModelScope model directory as downloaded (spec §13.1): configuration.json's file_path_metas, or detection
-// by file name, merged over config.yaml. Small files are parsed at once, weights are mapped.
+// by file name, merged over config.yaml. Or a GGUF file that holds all of it (checkpoint/gguf_package.h). Small files
+// are parsed at once, weights are mapped.
 //
 // Immutable, safe from any thread.
 struct ModelPackage {
   // NotFound when the directory or a file it names is missing, InvalidArgument when one is malformed.
-  static absl::StatusOr<ModelPackage> Open(const std::string& directory);
+  static absl::StatusOr<ModelPackage> Open(const std::string& path);
 
-  std::string directory;
+  std::string directory;  // or the GGUF file
   Config config;
   std::string model_type;  // config's `model`: "Paraformer", "FsmnVADStreaming", …
   std::shared_ptr<const Checkpoint> weights;
+  // What the large matrices were converted to; kF32 unless `tutti models convert` wrote the file. Never kAuto.
+  ComputeType stored_type = ComputeType::kF32;
   Cmvn cmvn;                        // empty: none configured
   std::vector<std::string> tokens;  // empty: none (VAD)
   SegDict seg_dict;                 // empty: none

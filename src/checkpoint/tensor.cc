@@ -25,7 +25,9 @@ absl::StatusOr<TensorTable> Read(std::span<const std::byte> bytes) {
   if (StartsWith(bytes, "\x80\x02\x8a\x0a"sv)) return ReadTorchLegacy(bytes);
   // ModelProto.ir_version, the first field every exporter writes.
   if (StartsWith(bytes, "\x08"sv)) return ReadOnnx(bytes);
-  if (StartsWith(bytes, "GGUF"sv)) return Unimplemented("a GGUF file; expected model.pt or model.onnx");
+  if (StartsWith(bytes, "GGUF"sv)) {
+    return Unimplemented("a GGUF file holds a whole model: name it in place of the directory");
+  }
   std::vector<int> head;
   for (const std::byte b : bytes.first(std::min<size_t>(bytes.size(), 4))) head.push_back(static_cast<int>(b));
   return InvalidArgument("unknown weights file: {} bytes that start with [{:02x}]; expected a torch file (PK…) or ONNX",
@@ -42,6 +44,23 @@ std::vector<float> ConvertAll(const TensorView& view, Convert convert) {
     std::memcpy(&stored, from, sizeof(stored));
     to = convert(stored);
     from += sizeof(stored);
+  }
+  return floats;
+}
+
+constexpr int64_t kQ8Block = 32;
+constexpr int64_t kQ8BlockBytes = 2 + kQ8Block;
+
+std::vector<float> FromQ8(const TensorView& view) {
+  std::vector<float> floats(static_cast<size_t>(view.elements()));
+  const std::byte* from = view.data;
+  for (size_t block = 0; block < floats.size(); block += kQ8Block, from += kQ8BlockBytes) {
+    uint16_t half;
+    std::memcpy(&half, from, sizeof(half));
+    const float scale = FloatFromHalf(half);
+    for (size_t i = 0; i < kQ8Block; ++i) {
+      floats[block + i] = scale * static_cast<float>(static_cast<int8_t>(from[2 + i]));
+    }
   }
   return floats;
 }
@@ -66,6 +85,10 @@ std::string_view Name(DType dtype) {
       return "i8";
     case DType::kU8:
       return "u8";
+    case DType::kQ8_0:
+      return "q8_0";
+    case DType::kI8Panels:
+      return "i8";
   }
   return "?";
 }
@@ -83,7 +106,10 @@ int64_t ByteSize(DType dtype) {
       return 2;
     case DType::kI8:
     case DType::kU8:
+    case DType::kI8Panels:
       return 1;
+    case DType::kQ8_0:
+      return kQ8BlockBytes;
   }
   return 1;
 }
@@ -94,10 +120,15 @@ int64_t TensorView::elements() const {
   return product;
 }
 
+int64_t TensorView::bytes() const {
+  return (dtype == DType::kQ8_0 ? elements() / kQ8Block : elements()) * ByteSize(dtype);
+}
+
 absl::StatusOr<std::shared_ptr<const Checkpoint>> Checkpoint::Open(const std::string& path) {
   TUTTI_ASSIGN_OR_RETURN(auto file, MappedFile::Open(path));
-  const auto bytes = file->bytes();
-  return Parse(path, bytes, std::move(file));
+  auto table = Read(file->bytes());
+  if (!table.ok()) return WithContext(table.status(), path);
+  return std::make_shared<const Checkpoint>(path, std::move(table->tensors), std::move(table->copies), std::move(file));
 }
 
 absl::StatusOr<std::shared_ptr<const Checkpoint>> Checkpoint::Parse(std::string path, std::span<const std::byte> bytes,
@@ -108,8 +139,18 @@ absl::StatusOr<std::shared_ptr<const Checkpoint>> Checkpoint::Parse(std::string 
   return std::make_shared<const Checkpoint>(std::move(path), std::move(table->tensors), std::move(table->copies));
 }
 
-Checkpoint::Checkpoint(std::string path, TensorMap tensors, std::vector<std::shared_ptr<const void>> owners)
-    : path_(std::move(path)), tensors_(std::move(tensors)), owners_(std::move(owners)) {}
+Checkpoint::Checkpoint(std::string path, TensorMap tensors, std::vector<std::shared_ptr<const void>> owners,
+                       std::shared_ptr<const MappedFile> file)
+    : path_(std::move(path)), tensors_(std::move(tensors)), owners_(std::move(owners)), file_(std::move(file)) {}
+
+std::shared_ptr<const void> Checkpoint::Borrow(const TensorView& tensor) const {
+  if (file_ == nullptr) return nullptr;
+  const auto whole = file_->bytes();
+  const std::span part(tensor.data, static_cast<size_t>(tensor.bytes()));
+  // A copy of what the file has is not in it.
+  if (part.data() < whole.data() || part.data() + part.size() > whole.data() + whole.size()) return nullptr;
+  return {part.data(), [file = file_, part](const std::byte*) { file->Forget(part); }};
+}
 
 absl::StatusOr<TensorView> Checkpoint::Find(std::string_view name) const {
   const auto found = tensors_.find(name);
@@ -134,8 +175,11 @@ absl::StatusOr<std::vector<float>> Checkpoint::Floats(std::string_view name, std
       return ConvertAll<uint16_t>(view, FloatFromBFloat16);
     case DType::kF64:
       return ConvertAll<double>(view, [](double value) { return static_cast<float>(value); });
+    case DType::kQ8_0:
+      return FromQ8(view);
     default:
-      return InvalidArgument("{}: tensor {} is {}, expected f32, f16, bf16 or f64", path_, name, Name(view.dtype));
+      return InvalidArgument("{}: tensor {} is {}, expected f32, f16, bf16, f64 or q8_0", path_, name,
+                             Name(view.dtype));
   }
 }
 

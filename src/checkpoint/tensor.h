@@ -9,13 +9,16 @@
 #include <string_view>
 #include <vector>
 
+#include "base/file.h"
 #include "base/status.h"
 
 namespace tutti {
 
-enum class DType { kF32, kF16, kBF16, kF64, kI64, kI32, kI8, kU8 };
+// kQ8_0 is ggml's: rows in blocks of 32 elements, a block one half-precision scale and 32 int8. kI8Panels are int8 in
+// the order of nn/weight_panels.h.
+enum class DType { kF32, kF16, kBF16, kF64, kI64, kI32, kI8, kU8, kQ8_0, kI8Panels };
 std::string_view Name(DType dtype);
-int64_t ByteSize(DType dtype);
+int64_t ByteSize(DType dtype);  // of an element; of a block of 32 where they come in blocks
 
 // A dense row-major tensor somewhere in a mapped file. A view: the Checkpoint it came from keeps the bytes alive.
 struct TensorView {
@@ -24,11 +27,12 @@ struct TensorView {
   const std::byte* data = nullptr;  // not necessarily aligned
 
   int64_t elements() const;
+  int64_t bytes() const;
 };
 
 using TensorMap = std::map<std::string, TensorView, std::less<>>;
 
-// The named tensors of one weights file (torch zip or ONNX initialisers), read through mmap: a tensor nobody asks for
+// The named tensors of one weights file (torch, ONNX initialisers, GGUF), read through mmap: a tensor nobody asks for
 // is never paged in. Immutable, safe from any thread.
 class Checkpoint {
  public:
@@ -40,8 +44,10 @@ class Checkpoint {
   static absl::StatusOr<std::shared_ptr<const Checkpoint>> Parse(std::string path, std::span<const std::byte> bytes,
                                                                  std::shared_ptr<const void> owner);
 
-  // For readers and tests: `owners` keep the bytes behind the views alive.
-  Checkpoint(std::string path, TensorMap tensors, std::vector<std::shared_ptr<const void>> owners);
+  // For readers and tests: `owners` keep the bytes behind the views alive; `file`, where it is not null, is what some
+  // of the views lie in, and is kept as well.
+  Checkpoint(std::string path, TensorMap tensors, std::vector<std::shared_ptr<const void>> owners,
+             std::shared_ptr<const MappedFile> file = nullptr);
 
   const std::string& path() const { return path_; }
   const TensorMap& tensors() const { return tensors_; }
@@ -50,8 +56,12 @@ class Checkpoint {
   // NotFound with the file and the name.
   absl::StatusOr<TensorView> Find(std::string_view name) const;
 
-  // The tensor as f32 (from f32, f16, bf16 or f64), its shape checked: -1 in `shape` matches any size. InvalidArgument
-  // names the file, the tensor, the shape found and the one expected.
+  // While the result lives someone reads the tensor; then its pages leave this process's memory, so that loading a
+  // model does not hold the file and what was made of it at the same time. Null where nothing is mapped.
+  std::shared_ptr<const void> Borrow(const TensorView& tensor) const;
+
+  // The tensor as f32 (from f32, f16, bf16, f64 or q8_0), its shape checked: -1 in `shape` matches any size.
+  // InvalidArgument names the file, the tensor, the shape found and the one expected.
   absl::StatusOr<std::vector<float>> Floats(std::string_view name, std::span<const int64_t> shape) const;
   absl::StatusOr<std::vector<float>> Floats(std::string_view name, std::initializer_list<int64_t> shape) const {
     return Floats(name, std::span<const int64_t>(shape.begin(), shape.size()));
@@ -61,6 +71,7 @@ class Checkpoint {
   const std::string path_;
   const TensorMap tensors_;
   const std::vector<std::shared_ptr<const void>> owners_;
+  const std::shared_ptr<const MappedFile> file_;
 };
 
 }  // namespace tutti
