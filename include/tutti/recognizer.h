@@ -20,10 +20,11 @@ namespace tutti {
 class SyncPoints;
 
 struct RecognizerOptions {
-  std::string model;                              // directory of a recognition model (FunASR layout)
-  std::string vad;                                // directory of a VAD model; empty: every recording is one segment
-  ComputeType compute_type = ComputeType::kAuto;  // of the recognition model; one that the CPU lacks falls back to f32
-  int threads = 0;                                // workers that run the network; 0: one per core
+  std::string model;  // a recognition model: a directory (FunASR layout) or a GGUF file
+  std::string vad;    // a VAD model, likewise; empty: every recording is one segment
+  // Of the recognition model; one that the CPU lacks falls back to f32, kAuto is that of a converted GGUF file first.
+  ComputeType compute_type = ComputeType::kAuto;
+  int threads = 0;         // workers that run the network; 0: one per core
   int decode_threads = 0;  // threads that decode, detect speech and make features; 0: as many as workers
   // A batch takes segments until it holds this many seconds of audio.
   double batch_seconds = 60;

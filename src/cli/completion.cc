@@ -24,8 +24,8 @@ std::string ValueCompletion(const CLI::Option& option) {
   std::vector<std::string> choices = OptionChoices(option);
   std::string action;
   if (!choices.empty()) action = fmt::format(" -W '{}'", fmt::join(choices, " "));
-  if (text.find("MODEL") != std::string::npos || text == "DIR") action += " -d";
-  if (text == "FILE") action += " -f";
+  if (text == "DIR") action += " -d";
+  if (text.find("MODEL") != std::string::npos || text == "FILE") action += " -f";
   return action;
 }
 

@@ -6,6 +6,7 @@
 #include <set>
 #include <system_error>
 
+#include "checkpoint/gguf_package.h"
 #include "checkpoint/model_package.h"
 #include "models/asr_model.h"
 #include "models/fsmn_vad.h"
@@ -65,14 +66,14 @@ absl::StatusOr<ModelInfo> Inspect(const std::string& directory) {
   info.weights_bytes = error ? 0 : static_cast<int64_t>(bytes);
   std::set<std::string_view> dtypes;
   for (const auto& [name, tensor] : package.weights->tensors()) {
-    info.parameters += tensor.elements();
+    if (!name.ends_with(gguf::kScalesSuffix)) info.parameters += tensor.elements();
     dtypes.insert(Name(tensor.dtype));
   }
   info.dtypes = fmt::format("{}", fmt::join(dtypes, ", "));
   for (const char* key : kTellingKeys) {
     if (package.config.Has(key)) info.config.emplace_back(key, Value(package.config, key));
   }
-  info.runs = IsVad(info.type) ? FsmnVad::Load(package).status() : AsrModel::Load(package).status();
+  info.runs = IsVad(info.type) ? FsmnVad::Load(package).status() : AsrModel::Load(package, ComputeType::kAuto).status();
   return info;
 }
 

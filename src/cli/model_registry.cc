@@ -120,7 +120,9 @@ absl::StatusOr<ModelRegistry> ModelRegistry::Load(std::vector<std::string> folde
 
 absl::StatusOr<std::string> ModelRegistry::Find(std::string_view name_or_path) const {
   std::error_code error;
-  if (fs::is_directory(name_or_path, error)) return std::string(name_or_path);
+  if (fs::is_directory(name_or_path, error) || fs::is_regular_file(name_or_path, error)) {
+    return std::string(name_or_path);
+  }
   std::string names;
   for (const RegisteredModel& model : models_) {
     if (model.name == name_or_path) {
@@ -134,7 +136,8 @@ absl::StatusOr<std::string> ModelRegistry::Find(std::string_view name_or_path) c
     names += model.name;
   }
   if (names.empty()) names = fmt::format("none (no {} in {})", kRegistryFile, fmt::join(folders_, ", "));
-  return NotFound("model '{}': there is no such directory, and the registered names are {}", name_or_path, names);
+  return NotFound("model '{}': there is no such directory or file, and the registered names are {}", name_or_path,
+                  names);
 }
 
 }  // namespace tutti

@@ -32,8 +32,8 @@ class ModelRegistry {
 
   const std::vector<RegisteredModel>& models() const { return models_; }
 
-  // The directory that `name_or_path` means: a folder that exists, or a registered name. NotFound lists the names, and
-  // for a model that is not there says how to get it.
+  // The directory or GGUF file that `name_or_path` means: a path that exists, or a registered name. NotFound lists the
+  // names, and for a model that is not there says how to get it.
   absl::StatusOr<std::string> Find(std::string_view name_or_path) const;
 
  private:

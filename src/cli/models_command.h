@@ -5,8 +5,8 @@
 
 namespace tutti {
 
-// tutti models list|info: which models have names, and what is in one. Define adds it to the command line and keeps a
-// pointer to this.
+// tutti models list|info|convert: which models have names, what is in one, and one as a single file. Define adds it to
+// the command line and keeps a pointer to this.
 class ModelsCommand {
  public:
   CLI::App* Define(CLI::App& app);
@@ -15,10 +15,14 @@ class ModelsCommand {
  private:
   int List() const;
   int Info() const;
+  int Convert() const;
 
-  CLI::App* list_ = nullptr;
+  CLI::App *list_ = nullptr, *convert_ = nullptr;
   bool json_ = false;
   std::string model_;
+  std::string out_;
+  std::string compute_type_ = "int8";
+  bool overwrite_ = false;
 };
 
 }  // namespace tutti

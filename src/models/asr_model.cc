@@ -15,12 +15,12 @@ using Loaded = absl::StatusOr<std::shared_ptr<const AsrModel>>;
 
 struct Family {
   std::string_view type;  // config's `model`
-  Loaded (*load)(const ModelPackage& package, ComputeType compute_type);
+  Loaded (*load)(const ModelPackage& package, const WeightSource& source, ComputeType compute_type);
 };
 
 template <typename Model>
-Loaded LoadAs(const ModelPackage& package, ComputeType compute_type) {
-  return Model::Load(package, compute_type);
+Loaded LoadAs(const ModelPackage& package, const WeightSource& source, ComputeType compute_type) {
+  return Model::Load(package, source, compute_type);
 }
 
 constexpr std::array kFamilies = {Family{"Paraformer", &LoadAs<Paraformer>},
@@ -29,9 +29,18 @@ constexpr std::array kFamilies = {Family{"Paraformer", &LoadAs<Paraformer>},
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<const AsrModel>> AsrModel::Load(const ModelPackage& package, ComputeType compute_type) {
+  return Load(package, CheckpointWeights(package.weights), compute_type);
+}
+
+absl::StatusOr<std::shared_ptr<const AsrModel>> AsrModel::Load(const ModelPackage& package, const WeightSource& source,
+                                                               ComputeType compute_type) {
+  const ComputeType stored = package.stored_type;
+  if (compute_type == ComputeType::kAuto && stored != ComputeType::kF32 && ResolveComputeType(stored) == stored) {
+    compute_type = stored;
+  }
   std::string known;
   for (const Family& family : kFamilies) {
-    if (package.model_type == family.type) return family.load(package, compute_type);
+    if (package.model_type == family.type) return family.load(package, source, compute_type);
     known += fmt::format("{}{}", known.empty() ? "" : ", ", family.type);
   }
   return Unimplemented("{}: model type {} is not a recognition model tutti can run; there is {}", package.directory,

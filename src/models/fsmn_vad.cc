@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "models/layers.h"
 #include "nn/ops.h"
 
 namespace tutti {
@@ -69,16 +70,6 @@ absl::StatusOr<VadOptions> OptionsFromConfig(const Config& config) {
   return options;
 }
 
-absl::StatusOr<Linear> LoadLinear(const Checkpoint& weights, const std::string& name, int64_t out, int64_t in,
-                                  bool has_bias, bool relu) {
-  TUTTI_ASSIGN_OR_RETURN(const auto weight, weights.Floats(name + ".weight", {out, in}));
-  std::vector<float> bias;
-  if (has_bias) {
-    TUTTI_ASSIGN_OR_RETURN(bias, weights.Floats(name + ".bias", {out}));
-  }
-  return Linear::Create(weight.data(), has_bias ? bias.data() : nullptr, out, in, {.relu = relu});
-}
-
 }  // namespace
 
 struct FsmnVad::Layers {
@@ -99,6 +90,10 @@ FsmnVad::~FsmnVad() = default;
 int64_t FsmnVad::classes() const { return layers_->out2.out(); }
 
 absl::StatusOr<std::shared_ptr<const FsmnVad>> FsmnVad::Load(const ModelPackage& package) {
+  return Load(package, CheckpointWeights(package.weights));
+}
+
+absl::StatusOr<std::shared_ptr<const FsmnVad>> FsmnVad::Load(const ModelPackage& package, const WeightSource& source) {
   const Config& config = package.config;
   if (package.model_type != "FsmnVADStreaming" && package.model_type != "FsmnVAD") {
     return Unimplemented("{}: model: \"{}\", expected a voice activity model (FsmnVADStreaming)", package.directory,
@@ -156,33 +151,28 @@ absl::StatusOr<std::shared_ptr<const FsmnVad>> FsmnVad::Load(const ModelPackage&
     }
   }
 
-  const Checkpoint& weights = *package.weights;
   auto network = std::make_unique<Layers>();
-  TUTTI_ASSIGN_OR_RETURN(network->in1,
-                         LoadLinear(weights, "encoder.in_linear1.linear", input_affine, input, true, false));
+  TUTTI_ASSIGN_OR_RETURN(network->in1, LoadLinear(source, "encoder.in_linear1.linear", {input_affine, input}));
   TUTTI_ASSIGN_OR_RETURN(network->in2,
-                         LoadLinear(weights, "encoder.in_linear2.linear", linear, input_affine, true, true));
+                         LoadLinear(source, "encoder.in_linear2.linear", {linear, input_affine}, {.relu = true}));
   const int64_t taps = (lorder - 1) * lstride + 1;
   network->shape = {.width = proj, .taps = taps, .left = taps - 1};
   for (int64_t i = 0; i < layers; ++i) {
     const std::string name = "encoder.fsmn." + std::to_string(i);
     Layers::Layer layer;
-    TUTTI_ASSIGN_OR_RETURN(layer.project, LoadLinear(weights, name + ".linear.linear", proj, linear, false, false));
-    TUTTI_ASSIGN_OR_RETURN(const auto filter,
-                           weights.Floats(name + ".fsmn_block.conv_left.weight", {proj, 1, lorder, 1}));
+    TUTTI_ASSIGN_OR_RETURN(layer.project, LoadLinear(source, name + ".linear.linear", {proj, linear, false}));
+    TUTTI_ASSIGN_OR_RETURN(const auto filter, source.Get(name + ".fsmn_block.conv_left.weight", {proj, 1, lorder, 1}));
     layer.taps.resize(static_cast<size_t>(taps * proj));  // zeros between the strides
     for (int64_t c = 0; c < proj; ++c) {
       for (int64_t k = 0; k < lorder; ++k) {
-        layer.taps[static_cast<size_t>(k * lstride * proj + c)] = filter[static_cast<size_t>(c * lorder + k)];
+        layer.taps[static_cast<size_t>(k * lstride * proj + c)] = filter.data()[c * lorder + k];
       }
     }
-    TUTTI_ASSIGN_OR_RETURN(layer.affine, LoadLinear(weights, name + ".affine.linear", linear, proj, true, true));
+    TUTTI_ASSIGN_OR_RETURN(layer.affine, LoadLinear(source, name + ".affine.linear", {linear, proj}, {.relu = true}));
     network->layers.push_back(std::move(layer));
   }
-  TUTTI_ASSIGN_OR_RETURN(network->out1,
-                         LoadLinear(weights, "encoder.out_linear1.linear", output_affine, linear, true, false));
-  TUTTI_ASSIGN_OR_RETURN(network->out2,
-                         LoadLinear(weights, "encoder.out_linear2.linear", output, output_affine, true, false));
+  TUTTI_ASSIGN_OR_RETURN(network->out1, LoadLinear(source, "encoder.out_linear1.linear", {output_affine, linear}));
+  TUTTI_ASSIGN_OR_RETURN(network->out2, LoadLinear(source, "encoder.out_linear2.linear", {output, output_affine}));
   vad->layers_ = std::move(network);
   return std::shared_ptr<const FsmnVad>(std::move(vad));
 }

@@ -10,6 +10,7 @@
 #include "checkpoint/model_package.h"
 #include "frontend/frontend.h"
 #include "models/vad_state_machine.h"
+#include "models/weight_source.h"
 #include "nn/linear.h"
 #include "nn/workspace.h"
 #include "tutti/vad.h"
@@ -26,6 +27,8 @@ class FsmnVad {
   };
 
   static absl::StatusOr<std::shared_ptr<const FsmnVad>> Load(const ModelPackage& package);
+  // The same with weights from `source` in place of the package's own.
+  static absl::StatusOr<std::shared_ptr<const FsmnVad>> Load(const ModelPackage& package, const WeightSource& source);
   ~FsmnVad();
 
   const std::shared_ptr<const Frontend>& frontend() const { return frontend_; }

@@ -28,6 +28,9 @@ class Paraformer final : public AsrModel {
 
   static absl::StatusOr<std::shared_ptr<const Paraformer>> Load(const ModelPackage& package,
                                                                 ComputeType compute_type = ComputeType::kF32);
+  // The same with weights from `source` in place of the package's own.
+  static absl::StatusOr<std::shared_ptr<const Paraformer>> Load(const ModelPackage& package, const WeightSource& source,
+                                                                ComputeType compute_type);
   // The graph that `config` describes with weights from `source`. A compute type that the CPU lacks falls back.
   static absl::StatusOr<std::shared_ptr<const Paraformer>> Create(const Config& config, const WeightSource& source,
                                                                   std::shared_ptr<const Frontend> frontend,

@@ -47,9 +47,14 @@ absl::StatusOr<SenseVoiceOptions> SenseVoiceOptions::FromConfig(const Config& co
 
 absl::StatusOr<std::shared_ptr<const SenseVoice>> SenseVoice::Load(const ModelPackage& package,
                                                                    ComputeType compute_type) {
+  return Load(package, CheckpointWeights(package.weights), compute_type);
+}
+
+absl::StatusOr<std::shared_ptr<const SenseVoice>> SenseVoice::Load(const ModelPackage& package,
+                                                                   const WeightSource& source,
+                                                                   ComputeType compute_type) {
   TUTTI_ASSIGN_OR_RETURN(auto frontend, Frontend::FromPackage(package));
-  auto model =
-      Create(package.config, CheckpointWeights(package.weights), std::move(frontend), package.tokens, compute_type);
+  auto model = Create(package.config, source, std::move(frontend), package.tokens, compute_type);
   if (!model.ok()) return WithContext(model.status(), package.directory);
   return model;
 }

@@ -20,7 +20,9 @@ namespace tutti {
 class Weight {
  public:
   explicit Weight(std::vector<float> owned) : owned_(std::move(owned)), data_(owned_.data()), size_(owned_.size()) {}
-  explicit Weight(std::span<const float> view) : data_(view.data()), size_(view.size()) {}
+  // `lease` lives as long as the weight; null for none.
+  explicit Weight(std::span<const float> view, std::shared_ptr<const void> lease = nullptr)
+      : lease_(std::move(lease)), data_(view.data()), size_(view.size()) {}
   Weight(Weight&&) = default;  // a moved vector keeps its buffer
   Weight(const Weight&) = delete;
   Weight& operator=(const Weight&) = delete;
@@ -31,11 +33,12 @@ class Weight {
 
  private:
   std::vector<float> owned_;
+  std::shared_ptr<const void> lease_;
   const float* data_;
   size_t size_;
 };
 
-// A matrix as its source stores it, and what keeps the bytes alive where that is not the source.
+// A matrix as its source stores it, and what keeps its f32 elements or scales alive where that is not the source.
 struct StoredMatrix {
   Weight owner;
   WeightMatrix view;
@@ -66,7 +69,8 @@ class WeightSource {
   const std::unique_ptr<WeightArena> arena_ = std::make_unique<WeightArena>();
 };
 
-// A checkpoint's tensors; f32 ones are handed out as the file maps them.
+// A checkpoint's tensors; f32 ones, and the matrices that `tutti models convert` wrote, are handed out as the file maps
+// them. The pages of all but int8 matrices are let go when they have been read.
 class CheckpointWeights final : public WeightSource {
  public:
   explicit CheckpointWeights(std::shared_ptr<const Checkpoint> checkpoint) : checkpoint_(std::move(checkpoint)) {}
@@ -74,6 +78,7 @@ class CheckpointWeights final : public WeightSource {
   using WeightSource::Get;
   bool Has(std::string_view name) const override { return checkpoint_->Has(name); }
   absl::StatusOr<Weight> Get(std::string_view name, std::span<const int64_t> shape) const override;
+  absl::StatusOr<StoredMatrix> GetMatrix(std::string_view name, int64_t out, int64_t in) const override;
 
  private:
   const std::shared_ptr<const Checkpoint> checkpoint_;

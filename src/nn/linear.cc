@@ -1,7 +1,6 @@
 #include "nn/linear.h"
 
 #include <algorithm>
-#include <numeric>
 #include <utility>
 #include <vector>
 
@@ -9,6 +8,7 @@
 #include "nn/panel_kernel.h"
 #include "nn/panel_product.h"
 #include "nn/quantise.h"
+#include "nn/weight_panels.h"
 
 namespace tutti {
 namespace {
@@ -34,13 +34,19 @@ void Convert(const WeightMatrix& from, ComputeType to, int64_t out, int64_t in, 
   if (from.type != ComputeType::kF32) {
     storage.f32.resize(elements);
     if (from.type == ComputeType::kInt8) {
-      DequantiseWeights(static_cast<const int8_t*>(from.data), from.scales, out, in, storage.f32.data());
+      const auto* rows = static_cast<const int8_t*>(from.data);
+      if (from.order == WeightOrder::kPanels) {
+        storage.int8.resize(elements);
+        RowsFromPanels(rows, out, in, storage.int8.data());
+        rows = storage.int8.data();
+      }
+      DequantiseWeights(rows, from.scales, out, in, storage.f32.data());
     } else {
       FromBf16(static_cast<const uint16_t*>(from.data), out * in, storage.f32.data());
     }
     f32 = storage.f32.data();
   }
-  storage.view = {.type = to, .data = f32, .scales = nullptr};
+  storage.view = {.type = to, .data = f32};
   if (to == ComputeType::kBf16) {
     storage.bf16.resize(elements);
     ToBf16(f32, out * in, storage.bf16.data());
@@ -103,9 +109,7 @@ absl::StatusOr<Linear> Linear::Create(const WeightMatrix& weights, const float* 
   TUTTI_ASSIGN_OR_RETURN(impl->product, MatrixProduct::Create(converted.view, nullptr, out, in, Combine::kStore));
   impl->levels = DetectProductIsa().vnni ? 255 : 127;
   impl->column_scales.assign(converted.view.scales, converted.view.scales + out);
-  const auto* q = static_cast<const int8_t*>(converted.view.data);
-  for (int64_t o = 0; o < out; ++o)
-    impl->column_sums.push_back(static_cast<float>(std::accumulate(q + o * in, q + (o + 1) * in, 0)));
+  impl->column_sums = SumsOfRows(converted.view, out, in);
   if (bias != nullptr) impl->bias.assign(bias, bias + out);
   return Linear(std::move(impl));
 }

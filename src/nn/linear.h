@@ -31,7 +31,7 @@ class Linear {
   Linear& operator=(Linear&&) noexcept;
 
   // weights [out, in], bias [out] or null; both are copied into the packed layout, in the options' type whichever type
-  // they come in. Internal on failure of oneDNN.
+  // they come in. Weights with an owner may be used where they are. Internal on failure of oneDNN.
   static absl::StatusOr<Linear> Create(const WeightMatrix& weights, const float* bias, int64_t out, int64_t in,
                                        LinearOptions options = {});
   static absl::StatusOr<Linear> Create(const float* weights, const float* bias, int64_t out, int64_t in,

@@ -61,8 +61,9 @@ TEST(ModelRegistryTest, ADirectoryNeedsNoName) {
 
 TEST(ModelRegistryTest, AnUnknownNameListsThoseThereAre) {
   const auto registry = ModelRegistry::Load({TUTTI_SOURCE_DIR "/models"});
-  EXPECT_THAT(Message(registry->Find("big").status()),
-              HasSubstr("'big': there is no such directory, and the registered names are demo-paraformer, fsmn-vad"));
+  EXPECT_THAT(
+      Message(registry->Find("big").status()),
+      HasSubstr("'big': there is no such directory or file, and the registered names are demo-paraformer, fsmn-vad"));
 }
 
 TEST(ModelRegistryTest, AMalformedRegistryNamesItsFile) {

@@ -262,6 +262,8 @@ TEST(UsageTest, WrongUsageEndsWithTwoAndSaysWhatIsWrong) {
       {{"vad", "--sil-pdf-ids", "x", kClipA}, "sil-pdf-ids"},
       {{"models"}, "subcommand"},
       {{"models", "info", "nonesuch"}, "nonesuch"},
+      {{"models", "convert", "fsmn-vad"}, "OUT is required"},
+      {{"models", "convert", "--compute-type", "int4", "fsmn-vad", "x"}, "int4"},
       {{"bench", "encoder", "--compute-type", "int4"}, "int4"},
       {{"bench", "asr", "--lengths", "uniform:3:1"}, "uniform:3:1"},
       {{"bench", "pipeline", "--vad", "nonesuch"}, "--vad"},
@@ -303,6 +305,42 @@ TEST(ModelsProgramTest, InfoTellsSizesOrThePreciseError) {
   const Ended broken = RunProgram({"models", "info", folder.path()});
   EXPECT_EQ(broken.exit_code, 1);
   EXPECT_THAT(broken.err, HasSubstr(folder.path()));
+}
+
+TEST(ModelsProgramTest, AConvertedFileTranscribesAsItsDirectoryDoes) {
+  const TemporaryFolder folder;
+  const std::string asr = folder / "asr.gguf", vad = folder / "vad.gguf";
+  const Ended converted = RunProgram({"models", "convert", "--compute-type", "int8", "demo-paraformer", asr});
+  ASSERT_EQ(converted.exit_code, 0) << converted.err;
+  EXPECT_THAT(converted.out, HasSubstr("asr.gguf: "));
+  ASSERT_EQ(RunProgram({"models", "convert", "fsmn-vad", vad}).exit_code, 0);
+  const Ended ended = RunProgram({"transcribe", "--model", asr, "--vad", vad, "--compute-type", "int8", kLong});
+  EXPECT_EQ(ended.exit_code, 0) << ended.err;
+  EXPECT_EQ(ended.out, RunProgram({"transcribe", "--compute-type", "int8", kLong}).out);
+  EXPECT_THAT(ended.out, Not(IsEmpty()));
+
+  const auto info = Json::parse(RunProgram({"models", "info", "--json", asr}).out);
+  EXPECT_EQ(info["type"], "Paraformer");
+  EXPECT_EQ(info["runs"], true);
+  EXPECT_EQ(info["dtypes"], "f32, i8");
+  EXPECT_EQ(RunProgram({"vad", "--model", vad, kClipA}).out, RunProgram({"vad", kClipA}).out);
+}
+
+TEST(ModelsProgramTest, AFileThatExistsIsReplacedOnlyWhenAsked) {
+  const TemporaryFolder folder;
+  const std::string out = folder.Write("vad.gguf", "mine");
+  const Ended refused = RunProgram({"models", "convert", "fsmn-vad", out});
+  EXPECT_EQ(refused.exit_code, 2);
+  EXPECT_THAT(refused.err, HasSubstr("say --overwrite"));
+  EXPECT_EQ(TextOf(out), "mine");
+  EXPECT_EQ(RunProgram({"models", "convert", "--overwrite", "fsmn-vad", out}).exit_code, 0);
+  EXPECT_EQ(TextOf(out).substr(0, 4), "GGUF");
+}
+
+TEST(ModelsProgramTest, AFileThatIsNoModelIsAnErrorThatSaysSo) {
+  const Ended ended = RunProgram({"transcribe", "--model", kClipA, kClipB});
+  EXPECT_EQ(ended.exit_code, 1);
+  EXPECT_THAT(ended.err, AllOf(HasSubstr(kClipA), HasSubstr("does not start with GGUF")));
 }
 
 TEST(BenchProgramTest, EveryPartPrintsOneObject) {

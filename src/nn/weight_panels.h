@@ -1,0 +1,28 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "nn/weight_matrix.h"
+
+// int8 weights in the order in which CPUs with AVX-512 VNNI multiply them, so that a file that has them so is used
+// where it is mapped. The matrix [out, in] lies in panels of kStoredPanelColumns outputs, and a panel word by word:
+// four inputs of each of its outputs, then the next four. At 64 columns oneDNN calls it BA16a64b4a of [in, out].
+namespace tutti {
+
+inline constexpr int64_t kStoredPanelColumns = 64;
+inline constexpr int64_t kStoredPanelWord = 4;
+
+// Only a matrix that panels and words divide has this order.
+constexpr bool FitsPanels(int64_t out, int64_t in) {
+  return out % kStoredPanelColumns == 0 && in % kStoredPanelWord == 0;
+}
+
+// Both orders have out · in bytes; FitsPanels(out, in).
+void PanelsFromRows(const int8_t* rows, int64_t out, int64_t in, int8_t* panels);
+void RowsFromPanels(const int8_t* panels, int64_t out, int64_t in, int8_t* rows);
+
+// The sum of each output's int8 weights, in either order; whole numbers.
+std::vector<float> SumsOfRows(const WeightMatrix& weights, int64_t out, int64_t in);
+
+}  // namespace tutti
