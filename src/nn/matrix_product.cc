@@ -92,6 +92,7 @@ void MatrixProduct::Impl::PlaceWeights(const WeightMatrix& matrix, const memory:
   void* data = const_cast<void*>(matrix.data);
   std::vector<int8_t> rows;
   if (matrix.order == WeightOrder::kPanels) {
+    static_assert(kStoredPanelColumns == 64 && kStoredPanelWord == 4, "or another tag");
     const memory::desc panels_desc({in, out}, memory::data_type::s8, memory::format_tag::BA16a64b4a);
     const bool padded = panels_desc.get_size() != static_cast<size_t>(in * out);
     const bool aligned = reinterpret_cast<uintptr_t>(data) % kCacheLine == 0;
