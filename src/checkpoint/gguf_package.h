@@ -38,7 +38,7 @@ inline constexpr char kScale[] = "cmvn.scale";
 // int8: w[o, i] = NAME.scales[o] · NAME[o, i]; a matrix that divides into panels is in that order (DType::kI8Panels),
 // any other row by row.
 inline constexpr char kScalesSuffix[] = ".scales";
-inline constexpr int64_t kPanelColumns = 64;
+inline constexpr int64_t kPanelColumns = 32;
 inline constexpr int64_t kPanelWord = 4;
 }  // namespace gguf
 

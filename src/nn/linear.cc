@@ -17,8 +17,9 @@ namespace {
 // a second-level cache.
 constexpr int64_t kBlock = 64;
 
-// A weight matrix in another type. `storage` keeps the bytes.
+// A weight matrix in another type or order. It keeps the bytes.
 struct Converted {
+  std::vector<int8_t> rows;  // of panels
   std::vector<float> f32;
   std::vector<uint16_t> bf16;
   std::vector<int8_t> int8;
@@ -29,17 +30,17 @@ struct Converted {
 void Convert(const WeightMatrix& from, ComputeType to, int64_t out, int64_t in, Converted& storage) {
   const auto elements = static_cast<size_t>(out * in);
   storage.view = from;
+  if (from.order == WeightOrder::kPanels && !(from.type == to && HasPanelKernel(to))) {
+    storage.rows.resize(elements);
+    RowsFromPanels(static_cast<const int8_t*>(from.data), out, in, storage.rows.data());
+    storage.view = {.type = from.type, .data = storage.rows.data(), .scales = from.scales};
+  }
   if (from.type == to) return;
   const auto* f32 = static_cast<const float*>(from.data);
   if (from.type != ComputeType::kF32) {
     storage.f32.resize(elements);
     if (from.type == ComputeType::kInt8) {
-      const auto* rows = static_cast<const int8_t*>(from.data);
-      if (from.order == WeightOrder::kPanels) {
-        storage.int8.resize(elements);
-        RowsFromPanels(rows, out, in, storage.int8.data());
-        rows = storage.int8.data();
-      }
+      const auto* rows = static_cast<const int8_t*>(storage.view.data);
       DequantiseWeights(rows, from.scales, out, in, storage.f32.data());
     } else {
       FromBf16(static_cast<const uint16_t*>(from.data), out * in, storage.f32.data());

@@ -8,8 +8,6 @@
 #include <utility>
 #include <vector>
 
-#include "nn/weight_panels.h"
-
 // From libgomp, oneDNN's OpenMP run time. omp.h belongs to a compiler, and clang's would mean another run time.
 extern "C" int omp_get_max_threads(void);
 extern "C" void omp_set_num_threads(int);
@@ -23,8 +21,6 @@ using dnnl::memory;
 // On AVX-512 oneDNN's rows agree to the last bit at any height; its AVX2 code has several kernels by height and these
 // three agree (linear_test checks both).
 constexpr std::array<int64_t, 3> kHeights = {64, 16, 4};
-
-constexpr uintptr_t kCacheLine = 64;
 
 // oneDNN asks OpenMP for its thread count, when a primitive is made and when it runs. Workers are our threads, so
 // oneDNN gets one; the caller's setting is put back.
@@ -74,42 +70,14 @@ struct MatrixProduct::Impl {
   int64_t x_row = 0, y_row = 0;  // bytes
   bool reads_y = false;
   dnnl::engine engine;
-  memory weights;                             // packed as the primitives want it
-  std::shared_ptr<const void> weights_owner;  // not null: `weights` is someone else's memory
-  memory bias;                                // empty: none
+  memory weights;  // packed as the primitives want it
+  memory bias;     // empty: none
   std::array<memory::desc, kHeights.size()> x_descs, y_descs;
   std::array<dnnl::matmul, kHeights.size()> products;
   int64_t scratchpad_bytes = 0;  // the largest of the products'
 
-  // Uses the weights where they are if they have an owner and lie as `packed_desc` says, else packs them anew.
-  void PlaceWeights(const WeightMatrix& matrix, const memory::desc& rows_desc, const memory::desc& packed_desc,
-                    dnnl::stream& stream);
   void RunBlock(size_t height, const std::byte* x, std::byte* y, dnnl::stream& stream, std::byte* scratchpad) const;
 };
-
-void MatrixProduct::Impl::PlaceWeights(const WeightMatrix& matrix, const memory::desc& rows_desc,
-                                       const memory::desc& packed_desc, dnnl::stream& stream) {
-  void* data = const_cast<void*>(matrix.data);
-  std::vector<int8_t> rows;
-  if (matrix.order == WeightOrder::kPanels) {
-    static_assert(kStoredPanelColumns == 64 && kStoredPanelWord == 4, "or another tag");
-    const memory::desc panels_desc({in, out}, memory::data_type::s8, memory::format_tag::BA16a64b4a);
-    const bool padded = panels_desc.get_size() != static_cast<size_t>(in * out);
-    const bool aligned = reinterpret_cast<uintptr_t>(data) % kCacheLine == 0;
-    if (matrix.owner != nullptr && packed_desc == panels_desc && !padded && aligned) {
-      weights = memory(packed_desc, engine, data);
-      weights_owner = matrix.owner;
-      return;
-    }
-    rows.resize(static_cast<size_t>(in * out));
-    RowsFromPanels(static_cast<const int8_t*>(data), out, in, rows.data());
-    data = rows.data();
-  }
-  memory plain(rows_desc, engine, data);
-  weights = memory(packed_desc, engine);
-  dnnl::reorder(plain, weights).execute(stream, plain, weights);
-  stream.wait();
-}
 
 void MatrixProduct::Impl::RunBlock(size_t height, const std::byte* x, std::byte* y, dnnl::stream& stream,
                                    std::byte* scratchpad) const {
@@ -167,7 +135,10 @@ absl::StatusOr<MatrixProduct> MatrixProduct::Create(const WeightMatrix& weights,
     }
 
     dnnl::stream stream(impl->engine);
-    impl->PlaceWeights(weights, memory::desc({in, out}, weights_type, memory::format_tag::ba), weights_desc, stream);
+    memory plain(memory::desc({in, out}, weights_type, memory::format_tag::ba), impl->engine,
+                 const_cast<void*>(weights.data));
+    impl->weights = memory(weights_desc, impl->engine);
+    dnnl::reorder(plain, impl->weights).execute(stream, plain, impl->weights);
     if (bias != nullptr) {
       impl->bias = memory(bias_desc, impl->engine);
       std::memcpy(impl->bias.get_data_handle(), bias, static_cast<size_t>(out) * sizeof(float));

@@ -26,8 +26,8 @@ class MatrixProduct {
   MatrixProduct(MatrixProduct&&) noexcept;
   MatrixProduct& operator=(MatrixProduct&&) noexcept;
 
-  // Packs the weights [out, in] into the layout that the products want, or uses them where they are if they have an
-  // owner and lie so already. bias [out] is copied, null for none. Internal on failure of oneDNN.
+  // Packs the weights [out, in] into the layout that the products want. bias [out] is copied, null for none. Internal
+  // on failure of oneDNN.
   static absl::StatusOr<MatrixProduct> Create(const WeightMatrix& weights, const float* bias, int64_t out, int64_t in,
                                               Combine combine);
 

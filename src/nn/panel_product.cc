@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <cstring>
-#include <numeric>
 #include <vector>
 
 #include "nn/panel_kernel.h"
+#include "nn/weight_panels.h"
 
 namespace tutti {
 namespace {
@@ -32,6 +32,13 @@ void Pack(const std::byte* weights, int64_t out, int64_t row_bytes, int64_t word
       std::memcpy(to, row + byte, static_cast<size_t>(std::min(kWordBytes, row_bytes - byte)));
     }
   }
+}
+
+// Weights that someone keeps, in the order of panels and at the start of a cache line, as a mapped file has them.
+bool IsInPlace(const WeightMatrix& weights) {
+  static_assert(kStoredPanelColumns == kPanelColumns && kStoredPanelWord == kWordBytes);
+  return weights.order == WeightOrder::kPanels && weights.owner != nullptr &&
+         reinterpret_cast<uintptr_t>(weights.data) % kCacheLine == 0;
 }
 
 }  // namespace
@@ -61,22 +68,26 @@ absl::StatusOr<std::unique_ptr<const PanelProduct>> PanelProduct::Create(const W
   if (product->stride_ % kCrowded == 0) product->stride_ += static_cast<int64_t>(kCacheLine);
 
   const int64_t columns = (out + kPanelColumns - 1) / kPanelColumns * kPanelColumns;
-  const auto bytes = static_cast<size_t>(columns * product->words_ * kWordBytes);
-  const std::shared_ptr<std::byte> panels = arena.Allocate(bytes);
-  if (panels == nullptr) return ResourceExhausted("linear layer [{}, {}]: no memory for {} bytes", out, in, bytes);
-  Pack(static_cast<const std::byte*>(weights.data), out, row_bytes, product->words_, panels.get());
-  packed->panels = panels;
+  if (const auto* data = static_cast<const std::byte*>(weights.data); IsInPlace(weights)) {
+    packed->panels = std::shared_ptr<const std::byte>(weights.owner, data);
+  } else {
+    const auto bytes = static_cast<size_t>(columns * product->words_ * kWordBytes);
+    const std::shared_ptr<std::byte> panels = arena.Allocate(bytes);
+    if (panels == nullptr) return ResourceExhausted("linear layer [{}, {}]: no memory for {} bytes", out, in, bytes);
+    if (weights.order == WeightOrder::kPanels) {
+      std::memcpy(panels.get(), data, bytes);
+    } else {
+      Pack(data, out, row_bytes, product->words_, panels.get());
+    }
+    packed->panels = panels;
+  }
   packed->bias.resize(static_cast<size_t>(columns));
   if (bias != nullptr) std::copy(bias, bias + out, packed->bias.begin());
   if (weights.type == ComputeType::kInt8) {
     packed->column_scales.resize(static_cast<size_t>(columns));
-    packed->column_sums.resize(static_cast<size_t>(columns));
     std::copy(weights.scales, weights.scales + out, packed->column_scales.begin());
-    const auto* q = static_cast<const int8_t*>(weights.data);
-    for (int64_t o = 0; o < out; ++o) {
-      packed->column_sums[static_cast<size_t>(o)] =
-          static_cast<float>(std::accumulate(q + o * in, q + (o + 1) * in, int32_t{0}));
-    }
+    packed->column_sums = SumsOfRows(weights, out, in);
+    packed->column_sums.resize(static_cast<size_t>(columns));
   }
   product->packed_ = std::move(packed);
   return absl::StatusOr<std::unique_ptr<const PanelProduct>>(std::move(product));

@@ -20,8 +20,9 @@ namespace tutti {
 // Immutable after Create; safe from any thread, each with its own Workspace.
 class PanelProduct {
  public:
-  // Packs the weights [out, in], whose type HasPanelKernel knows, into memory of the arena. bias [out] is copied, null
-  // for none. ResourceExhausted without memory.
+  // Packs the weights [out, in], whose type HasPanelKernel knows, into memory of the arena; those that are panels
+  // already and have an owner are used where they are. bias [out] is copied, null for none. ResourceExhausted without
+  // memory.
   static absl::StatusOr<std::unique_ptr<const PanelProduct>> Create(const WeightMatrix& weights, const float* bias,
                                                                     int64_t out, int64_t in, Combine combine,
                                                                     WeightArena& arena);

@@ -5,12 +5,12 @@
 
 #include "nn/weight_matrix.h"
 
-// int8 weights in the order in which CPUs with AVX-512 VNNI multiply them, so that a file that has them so is used
-// where it is mapped. The matrix [out, in] lies in panels of kStoredPanelColumns outputs, and a panel word by word:
-// four inputs of each of its outputs, then the next four. At 64 columns oneDNN calls it BA16a64b4a of [in, out].
+// int8 weights of files in the order of PanelProduct's panels, so that it uses them where they are mapped. The matrix
+// [out, in] lies in panels of kStoredPanelColumns outputs, and a panel word by word: four inputs of each of its
+// outputs, then the next four.
 namespace tutti {
 
-inline constexpr int64_t kStoredPanelColumns = 64;
+inline constexpr int64_t kStoredPanelColumns = 32;
 inline constexpr int64_t kStoredPanelWord = 4;
 
 // Only a matrix that panels and words divide has this order.

@@ -6,7 +6,7 @@
 #include <numeric>
 
 #include "nn/linear.h"
-#include "nn/matrix_product.h"
+#include "nn/panel_kernel.h"
 #include "nn/quantise.h"
 #include "tests/support/random.h"
 
@@ -76,9 +76,8 @@ TEST_P(WeightPanelsTest, ALayerOfPanelsIsThatOfTheRowsToTheLastBit) {
   }
 }
 
-TEST_P(WeightPanelsTest, VnniUsesPanelsWhereTheyAreForAsLongAsItNeedsThem) {
-  const ProductIsa isa = DetectProductIsa();
-  const bool in_place = in_ % 64 == 0 && isa.vnni && std::string_view(isa.name).starts_with("AVX512");
+TEST_P(WeightPanelsTest, TheKernelUsesPanelsWhereTheyAreForAsLongAsItNeedsThem) {
+  const bool in_place = HasPanelKernel(ComputeType::kInt8);
   {
     const Linear linear = Create(Panels(), ComputeType::kInt8);
     EXPECT_EQ(panels_.use_count(), in_place ? 2 : 1);
