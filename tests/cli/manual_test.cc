@@ -61,7 +61,7 @@ TEST(ManualTest, BashCompletesCommandsOptionsAndValues) {
   EXPECT_EQ(completed("tutti transcribe --skip"), "--skip-existing\n");
   EXPECT_EQ(completed("tutti transcribe --progress \"\""), "auto bar json none\n");
   EXPECT_EQ(completed("tutti bench en"), "encoder\n");
-  EXPECT_EQ(completed("tutti bench encoder --synthetic \"\""), "paraformer-large paraformer-small\n");
+  EXPECT_EQ(completed("tutti bench encoder --synthetic \"\""), "paraformer-large paraformer-small sensevoice-small\n");
 }
 
 TEST(ManualTest, LinesAreBrokenAtSpacesAndKeepTheirOwnBreaks) {

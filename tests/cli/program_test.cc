@@ -150,6 +150,21 @@ TEST(TranscribeProgramTest, FailFastLeavesTheRestUndone) {
   EXPECT_EQ(summary["failed"][0]["file"], kNoAudio);
 }
 
+TEST(TranscribeProgramTest, AModelOfAnotherFamilyNeedsNothingButItsName) {
+  const std::string model = kSource + "/tests/data/fixtures/sensevoice_tiny";
+  const Ended ended = RunProgram({"transcribe", "--model", model, "--vad", "none", "--format", "jsonl", kClipA});
+  ASSERT_EQ(ended.exit_code, 0) << ended.err;
+  const auto result = Lines(ended.out).at(0);
+  EXPECT_EQ(result["model"], "sensevoice_tiny");
+  EXPECT_EQ(result["compute_type"], "f32") << "its accuracy in other types was not measured";
+  EXPECT_NE(result["text"], "");
+  EXPECT_EQ(RunProgram({"models", "info", model}).exit_code, 0);
+  const Ended bench = RunProgram(
+      {"bench", "encoder", "--model", model, "--seconds", "1", "--batch-seconds", "2", "--duration", "0", "--json"});
+  EXPECT_EQ(bench.exit_code, 0) << bench.err;
+  EXPECT_GT(Json::parse(bench.out)["gops"], 0);
+}
+
 TEST(TranscribeProgramTest, VadOptionsChangeTheSegments) {
   const auto segments = [](std::vector<std::string> options) {
     options.insert(options.begin(), {"transcribe", "--format", "jsonl"});
