@@ -9,4 +9,58 @@
 #include "base/status.h"
 #include "checkpoint/model_package.h"
 #include "frontend/frontend.h"
+#include "models/sanm_encoder.h"
 #include "models/weight_source.h"
+#include "nn/ragged_batch.h"
+#include "nn/workspace.h"
+#include "tutti/compute_type.h"
+
+namespace tutti {
+
+// What greedy search found in one segment. ids exclude blank, <s> and </s>.
+struct Hypothesis {
+  std::vector<int32_t> ids;
+  std::vector<float> scores;  // log-probability of each id
+  // Start and end of each id in ms from the segment's start; empty where the model has no times.
+  std::vector<std::pair<int64_t, int64_t>> times;
+};
+
+// A piece of text with what is known of it: a word or a Chinese character after token post-processing (spec §7.1).
+struct TextUnit {
+  std::string text;
+  int64_t start_ms = -1;  // from the segment's start; -1: unknown
+  int64_t end_ms = -1;
+  float score = 0;  // mean log-probability of its tokens
+};
+
+struct SegmentText {
+  std::string text;
+  std::vector<TextUnit> units;
+};
+
+// A recogniser network over ragged batches. Immutable after Load; safe from any thread (each with its own Workspace)
+// and after fork. A segment's result is a function of its own rows alone, bit for bit.
+class AsrModel {
+ public:
+  // Chooses the family by the package's model type. Unimplemented lists the families there are. kAuto is the type that
+  // the package was converted to, where the CPU has it.
+  static absl::StatusOr<std::shared_ptr<const AsrModel>> Load(const ModelPackage& package,
+                                                              ComputeType compute_type = ComputeType::kF32);
+  // The same with weights from `source` in place of the package's own.
+  static absl::StatusOr<std::shared_ptr<const AsrModel>> Load(const ModelPackage& package, const WeightSource& source,
+                                                              ComputeType compute_type);
+  virtual ~AsrModel() = default;
+
+  virtual const std::shared_ptr<const Frontend>& frontend() const = 0;
+  virtual std::string_view family() const = 0;                         // "paraformer"
+  virtual ComputeType compute_type() const = 0;                        // in use; never kAuto
+  virtual const SanmEncoder* sanm_encoder() const { return nullptr; }  // null: a family without one
+
+  // Features as the frontend makes them, one segment or many. hypotheses.size() == features.segments().
+  // A segment without rows gets an empty hypothesis.
+  virtual void Recognise(const RaggedBatch& features, Workspace& workspace, std::span<Hypothesis> hypotheses) const = 0;
+
+  virtual SegmentText Text(const Hypothesis& hypothesis) const = 0;
+};
+
+}  // namespace tutti
