@@ -18,6 +18,8 @@ namespace tutti {
 namespace {
 
 constexpr AVRational kTargetRate = {1, 16000};
+// 32 KB in which PCM may turn out to be something else.
+constexpr int kPcmProbePackets = 8;
 // Packets in a row that give no sample before we stop asking: hostile tables can list any number of empty packets.
 constexpr int kMaxFruitlessPackets = 1'000'000, kMaxBadPackets = 20'000;
 // Less than the header's duration by more than this (samples at 16 kHz) is a recording that breaks off; codecs' delays
@@ -190,6 +192,8 @@ absl::Status LibavSource::OpenContainer(std::string_view demuxers, const RawForm
   if (context == nullptr) return ResourceExhausted("{}: no memory for a demuxer", name_);
   context->pb = input_->context();
   context->opaque = this;
+  // libav looks for DTS and the like inside of PCM, again and again over ever more of it: 5 ms of CPU for each WAV file.
+  if (demuxers == "wav") context->max_probe_packets = kPcmProbePackets;
   context->io_open = [](AVFormatContext* self, AVIOContext**, const char*, int, AVDictionary**) {
     static_cast<LibavSource*>(self->opaque)->refers_elsewhere_ = true;
     return AVERROR(EACCES);
