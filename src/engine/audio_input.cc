@@ -1,5 +1,6 @@
 #include "engine/audio_input.h"
 
+#include <filesystem>
 #include <utility>
 
 namespace tutti {
@@ -14,6 +15,14 @@ struct AudioInputAccess {
       return AudioDecoder::OpenSamples(*input.samples_, input.sample_rate_, input.sample_channels_, options);
     }
     return AudioDecoder::OpenFile(input.path_, options);
+  }
+
+  static int64_t Size(const AudioInput& input) {
+    if (input.bytes_ != nullptr) return static_cast<int64_t>(input.bytes_->size());
+    if (input.samples_ != nullptr) return static_cast<int64_t>(input.samples_->size()) * 2;
+    std::error_code none;
+    const uintmax_t size = std::filesystem::file_size(input.path_, none);
+    return none ? 0 : static_cast<int64_t>(size);
   }
 };
 
@@ -57,6 +66,8 @@ absl::StatusOr<std::unique_ptr<AudioDecoder>> OpenDecoder(const AudioInput& inpu
   if (!decoder.ok()) return NamingInput(decoder.status(), input.name());
   return decoder;
 }
+
+int64_t SizeInBytes(const AudioInput& input) { return AudioInputAccess::Size(input); }
 
 absl::Status NamingInput(const absl::Status& status, const std::string& name) {
   return Message(status).find(name) == std::string::npos ? WithContext(status, name) : status;

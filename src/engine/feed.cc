@@ -10,7 +10,12 @@ namespace tutti {
 
 Feed::Feed(std::shared_ptr<Request> request, AudioInput input, const RecognizerParts& parts, SegmentQueue& queue,
            SyncPoints* sync_points)
-    : request_(std::move(request)), input_(std::move(input)), parts_(parts), queue_(queue), sync_points_(sync_points) {}
+    : request_(std::move(request)),
+      input_(std::move(input)),
+      size_(SizeInBytes(input_)),
+      parts_(parts),
+      queue_(queue),
+      sync_points_(sync_points) {}
 
 bool Feed::can_run() const { return cut_.empty() || request_->stopped() || queue_.HasRoomFor(*cut_.front()); }
 

@@ -25,6 +25,8 @@ class Feed {
        SyncPoints* sync_points);
 
   const Request& request() const { return *request_; }
+  int64_t size() const { return size_; }  // bytes of the input, to compare: how much work it is; 0 when not known
+  bool begun() const { return decoder_ != nullptr; }
 
   // False while the segment that comes next has no room in the queue.
   bool can_run() const;
@@ -41,6 +43,7 @@ class Feed {
 
   const std::shared_ptr<Request> request_;
   const AudioInput input_;
+  const int64_t size_;
   const RecognizerParts& parts_;
   SegmentQueue& queue_;
   SyncPoints* const sync_points_;

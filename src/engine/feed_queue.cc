@@ -23,14 +23,26 @@ std::unique_ptr<Feed> FeedQueue::Take(std::unique_ptr<Feed> unfinished) {
   if (unfinished != nullptr) Insert(std::move(unfinished));
   while (!closed_) {
     for (Line& line : waiting_) {
-      if (line.empty() || !line.begin()->second->can_run()) continue;
-      std::unique_ptr<Feed> feed = std::move(line.begin()->second);
-      line.erase(line.begin());
+      if (line.empty()) continue;
+      const auto next = Next(line, &line == &waiting_.back());
+      if (!next->second->can_run()) continue;
+      std::unique_ptr<Feed> feed = std::move(next->second);
+      line.erase(next);
       return feed;
     }
     changed_.Wait(mu_);
   }
   return nullptr;
+}
+
+FeedQueue::Line::iterator FeedQueue::Next(Line& line, bool largest) {
+  const int64_t end = line.begin()->first + kLookAhead;
+  auto next = line.begin();
+  for (auto it = line.begin(); it != line.end() && it->first < end; ++it) {
+    if (it->second->begun()) return it;
+    if (largest && it->second->size() > next->second->size()) next = it;
+  }
+  return next;
 }
 
 void FeedQueue::Wake() {

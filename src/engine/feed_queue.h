@@ -10,10 +10,13 @@
 
 namespace tutti {
 
-// Recordings that wait for a decode thread, begun or not: interactive ones first, then by arrival.
+// Recordings that wait for a decode thread, begun or not: interactive ones first, by arrival. Of batch work the largest
+// of the oldest kLookAhead begins first, so that the last to end is not one that began late; nobody is overtaken by
+// more than that many.
 //
-// Of each priority only the first is ever handed out. While it waits for room among the segments, those behind it wait
-// too, so that no more recordings are open than there are threads, and a backlog holds paths, not audio.
+// Of each priority only one is ever handed out at a time: what has begun goes on before another begins. While it waits
+// for room among the segments, the others wait too, so that no more recordings are open than there are threads, and a
+// backlog holds paths, not audio.
 //
 // Thread-safe: any number of threads may call any method at the same time.
 class FeedQueue {
@@ -40,7 +43,11 @@ class FeedQueue {
  private:
   using Line = std::map<int64_t, std::unique_ptr<Feed>>;  // by arrival
 
+  static constexpr int64_t kLookAhead = 64;
+
   void Insert(std::unique_ptr<Feed> feed) TUTTI_REQUIRES(mu_);
+  // The one to hand out; line is not empty.
+  static Line::iterator Next(Line& line, bool largest);
 
   Mutex mu_;
   CondVar changed_;
