@@ -26,6 +26,12 @@ struct RecognizerOptions {
   ComputeType compute_type = ComputeType::kAuto;
   int threads = 0;         // workers that run the network; 0: one per core
   int decode_threads = 0;  // threads that decode, detect speech and make features; 0: as many as workers
+  // Worker i runs on the i-th CPU that this process may use, and on no other; beyond their number it begins again.
+  // Create fails where the system refuses. Decode threads are free.
+  bool pin_threads = false;
+  // All workers share the rows of one batch at a time, for the least time from one recording to its text. For many
+  // recordings at once it is slower than each worker on a batch of its own. Results are the same to the last bit.
+  bool latency = false;
   // A batch takes segments until it holds this many seconds of audio.
   double batch_seconds = 60;
   // Segments that wait for a worker; beyond either bound, decoding pauses.

@@ -91,6 +91,8 @@ CLI::App* BenchCommand::Define(CLI::App& app) {
         ->option_text("N")
         ->default_str("0")
         ->group("How");
+    part->add_flag("--pin", options_.pin, "keep each worker on a CPU of its own")->group("How");
+    part->add_flag("--latency", options_.latency, "all threads share one batch at a time")->group("How");
     return part;
   };
   add("frontend", "filter bank, stacking and normalisation", "demo-paraformer", &BenchFrontend);

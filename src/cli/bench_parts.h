@@ -26,6 +26,8 @@ struct BenchOptions {
   int64_t in_flight = 0;                         // recordings of asr and pipeline at the same time; 0: all
   ComputeType compute_type = ComputeType::kF32;  // of encoder, asr and pipeline
   int threads = 1;
+  bool pin = false;      // of asr and pipeline
+  bool latency = false;  // the same
   double duration = 3;  // measure for so many seconds of wall time, and one round at least
 };
 

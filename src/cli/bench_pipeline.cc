@@ -113,10 +113,13 @@ absl::Status TranscribeAll(Recognizer& recognizer, std::span<const AudioInput> r
 absl::StatusOr<BenchResult> BenchRecognizer(const char* part, const BenchOptions& options, bool encoded) {
   const auto start = Clock::now();
   TUTTI_ASSIGN_OR_RETURN(const RecognizerParts parts, LoadParts(options));
-  TUTTI_ASSIGN_OR_RETURN(
-      const auto recognizer,
-      CreateRecognizer({.model = "", .vad = "", .threads = options.threads, .batch_seconds = options.batch_seconds},
-                       parts));
+  TUTTI_ASSIGN_OR_RETURN(const auto recognizer, CreateRecognizer({.model = "",
+                                                                  .vad = "",
+                                                                  .threads = options.threads,
+                                                                  .pin_threads = options.pin,
+                                                                  .latency = options.latency,
+                                                                  .batch_seconds = options.batch_seconds},
+                                                                 parts));
   const double load_seconds = SecondsSince(start);
 
   std::vector<AudioInput> recordings;

@@ -64,6 +64,8 @@ std::string RenderBench(const BenchResult& result, const BenchOptions& options, 
                       {"threads", options.threads},
                       {"lengths", options.lengths_text},
                       {"batch_seconds", options.batch_seconds},
+                      {"pin", options.pin},
+                      {"latency_mode", options.latency},
                       {"load_seconds", rounded(result.load_seconds)},
                       {"audio_seconds", rounded(result.audio_seconds)},
                       {"wall_seconds", rounded(result.wall_seconds)},
@@ -84,8 +86,9 @@ std::string RenderBench(const BenchResult& result, const BenchOptions& options, 
   };
   line("bench", fmt::format("{} of {}", result.part, result.model));
   line("machine", fmt::format("{}; oneDNN {}, vector code {}", CpuModel(), DetectProductIsa().name, VectorIsa()));
-  line("in use", fmt::format("{} threads, {}, lengths {}, batches of {} s", options.threads, Name(result.compute_type),
-                             options.lengths_text, options.batch_seconds));
+  line("in use", fmt::format("{} threads{}{}, {}, lengths {}, batches of {} s", options.threads,
+                             options.pin ? " pinned to CPUs" : "", options.latency ? " in latency mode" : "",
+                             Name(result.compute_type), options.lengths_text, options.batch_seconds));
   line("loaded in", fmt::format("{:.2f} s", result.load_seconds));
   line("measured", fmt::format("{:.0f} s of audio in {:.2f} s", result.audio_seconds, result.wall_seconds));
   line("speed", fmt::format("{:.1f} x real time, RTF {:.5f}", result.x_real_time, 1 / result.x_real_time));

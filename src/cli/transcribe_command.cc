@@ -133,6 +133,11 @@ CLI::App* TranscribeCommand::Define(CLI::App& app) {
       ->option_text("N")
       ->default_str("0")
       ->group("Speed");
+  command->add_flag("--pin", pin_, "keep each thread that runs the network on a CPU of its own")->group("Speed");
+  command
+      ->add_flag("--latency", latency_,
+                 "all threads share one batch at a time: the soonest text of one recording, fewer texts of many")
+      ->group("Speed");
   command->add_option("--batch-seconds", batch_seconds_, "audio in one batch, of any recordings; more: more memory")
       ->check(CLI::PositiveNumber)
       ->option_text("S")
@@ -169,6 +174,8 @@ int TranscribeCommand::Run() const {
                                               .compute_type = *ParseComputeType(compute_type_),
                                               .threads = batch_.threads(),
                                               .decode_threads = decode_threads_,
+                                              .pin_threads = pin_,
+                                              .latency = latency_,
                                               .batch_seconds = batch_seconds_,
                                               .queue_seconds = queue_seconds_});
   if (!recognizer.ok()) return CannotStart(recognizer.status());

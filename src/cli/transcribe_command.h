@@ -21,6 +21,8 @@ class TranscribeCommand {
   std::string vad_ = "fsmn-vad";
   std::string compute_type_ = "auto";
   int decode_threads_ = 0;
+  bool pin_ = false;
+  bool latency_ = false;
   double batch_seconds_ = 60;
   double queue_seconds_ = 600;
 };

@@ -1,11 +1,10 @@
 #include "tutti/recognizer.h"
 
-#include <sched.h>
-
 #include <cmath>
 #include <filesystem>
 #include <utility>
 
+#include "base/cpu_affinity.h"
 #include "base/status.h"
 #include "checkpoint/model_package.h"
 #include "engine/no_throw.h"
@@ -16,8 +15,8 @@ namespace {
 
 // Cores this process may run on.
 int Cores() {
-  cpu_set_t allowed;
-  return sched_getaffinity(0, sizeof(allowed), &allowed) == 0 ? CPU_COUNT(&allowed) : 1;
+  const auto allowed = AllowedCpus();
+  return allowed.ok() ? static_cast<int>(allowed->size()) : 1;
 }
 
 absl::Status CheckOptions(const RecognizerOptions& options) {

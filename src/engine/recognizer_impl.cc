@@ -5,6 +5,7 @@
 #include <system_error>
 #include <utility>
 
+#include "base/cpu_affinity.h"
 #include "engine/audio_input.h"
 #include "engine/detect_speech.h"
 #include "engine/no_throw.h"
@@ -56,7 +57,9 @@ class InFlight {
 RecognizerImpl::RecognizerImpl(const RecognizerOptions& options, RecognizerParts parts)
     : options_(options),
       parts_(std::move(parts)),
-      segments_({.max_rows = RowsIn(options.queue_seconds, parts_), .max_bytes = options.queue_bytes},
+      segments_({.max_rows = RowsIn(options.queue_seconds, parts_),
+                 .max_bytes = options.queue_bytes,
+                 .workers = options.latency ? 1 : options.threads},
                 [this] { feeds_.Wake(); }),
       requests_(std::make_shared<RequestTable>(options.max_pending)) {}
 
@@ -64,7 +67,9 @@ RecognizerImpl::~RecognizerImpl() {
   requests_->Close();
   feeds_.Close();
   segments_.Close();
-  for (std::thread& thread : threads_) thread.join();
+  for (std::vector<std::thread>* threads : {&workers_, &decoders_}) {
+    for (std::thread& thread : *threads) thread.join();
+  }
 }
 
 absl::Status RecognizerImpl::Start() {
@@ -74,11 +79,29 @@ absl::Status RecognizerImpl::Start() {
       feeds_.DropStopped();
       segments_.DropStopped();
     });
-    for (int i = 0; i < options_.threads; ++i) threads_.emplace_back([this] { WorkerThread(); });
-    for (int i = 0; i < options_.decode_threads; ++i) threads_.emplace_back([this] { DecodeThread(); });
+    if (options_.latency) team_ = std::make_unique<Team>(options_.threads - 1);
+    for (int i = 0; i < (options_.latency ? 1 : options_.threads); ++i) {
+      workers_.emplace_back([this] {
+        Worker(parts_, segments_, RowsIn(options_.batch_seconds, parts_), team_.get(), options_.sync_points).Run();
+      });
+    }
+    // Before there is work: a worker's memory comes from where it is first touched.
+    if (options_.pin_threads) TUTTI_RETURN_IF_ERROR(Pin());
+    for (int i = 0; i < options_.decode_threads; ++i) decoders_.emplace_back([this] { DecodeThread(); });
   } catch (const std::system_error& e) {
     return ResourceExhausted("recogniser: cannot start {} threads: {}", options_.threads + options_.decode_threads + 1,
                              e.what());
+  }
+  return absl::OkStatus();
+}
+
+absl::Status RecognizerImpl::Pin() {
+  TUTTI_ASSIGN_OR_RETURN(const std::vector<int> cpus, AllowedCpus());
+  std::vector<std::thread*> threads;
+  for (std::thread& worker : workers_) threads.push_back(&worker);
+  for (int i = 0; team_ != nullptr && i < team_->size() - 1; ++i) threads.push_back(&team_->helper(i));
+  for (size_t i = 0; i < threads.size(); ++i) {
+    TUTTI_RETURN_IF_ERROR(PinThread(*threads[i], cpus[i % cpus.size()]));
   }
   return absl::OkStatus();
 }
@@ -89,10 +112,6 @@ void RecognizerImpl::DecodeThread() {
   while ((feed = feeds_.Take(std::move(feed))) != nullptr) {
     if (!feed->Step(workspace)) feed = nullptr;
   }
-}
-
-void RecognizerImpl::WorkerThread() {
-  Worker(parts_, segments_, RowsIn(options_.batch_seconds, parts_), options_.sync_points).Run();
 }
 
 absl::StatusOr<Transcript> RecognizerImpl::Transcribe(AudioInput input, const TranscribeOptions& options) {
@@ -131,7 +150,8 @@ absl::Status RecognizerImpl::CheckOptions(const TranscribeOptions& options) cons
 
 void RecognizerImpl::TranscribeFiles(std::span<const std::string> files, const TranscribeOptions& options,
                                      const OnResult& on_result) {
-  const auto read_ahead = size_t{16} + 4 * static_cast<size_t>(options_.threads + options_.decode_threads);
+  // Enough for the feed queue to find the long ones.
+  const auto read_ahead = size_t{64} + 4 * static_cast<size_t>(options_.threads + options_.decode_threads);
   InFlight in_flight;
   for (size_t next = 0, done = 0; done < files.size(); ++done) {
     for (; next < files.size() && in_flight.size() < read_ahead; ++next) {

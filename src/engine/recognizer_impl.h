@@ -10,6 +10,7 @@
 #include "engine/request_table.h"
 #include "engine/segment_queue.h"
 #include "engine/worker.h"
+#include "nn/team.h"
 #include "tutti/recognizer.h"
 
 namespace tutti {
@@ -53,8 +54,8 @@ class RecognizerImpl final : public Recognizer {
   absl::StatusOr<std::shared_ptr<Request>> Accept(bool wait, AudioInput input, const TranscribeOptions& options,
                                                   OnDone on_done);
   absl::Status CheckOptions(const TranscribeOptions& options) const;
+  absl::Status Pin();
   void DecodeThread();
-  void WorkerThread();
 
   const RecognizerOptions options_;
   const RecognizerParts parts_;
@@ -62,7 +63,8 @@ class RecognizerImpl final : public Recognizer {
   FeedQueue feeds_;
   SegmentQueue segments_;
   const std::shared_ptr<RequestTable> requests_;
-  std::vector<std::thread> threads_;
+  std::unique_ptr<Team> team_;  // in latency mode: of the only worker
+  std::vector<std::thread> workers_, decoders_;
 };
 
 }  // namespace tutti

@@ -50,6 +50,7 @@ std::vector<std::unique_ptr<QueuedSegment>> SegmentQueue::PopBatch(int64_t budge
         next = Front(dropped);
       }
       int64_t left = std::min(budget, rows_ / (idle_workers_ + 1));
+      if (idle_workers_ == 0) left = std::min(left, std::max(budget / 8, rows_ / options_.workers));
       if (next != nullptr && next->interactive() && next->rows <= budget / 8) {
         left = std::min(left, next->rows + budget / 8);
       }

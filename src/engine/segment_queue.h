@@ -30,6 +30,8 @@ struct SegmentQueueOptions {
   // Waiting audio beyond either makes Push fail.
   int64_t max_rows = 10'000;  // LFR frames, 60 ms each
   int64_t max_bytes = int64_t{256} << 20;
+  // Threads that will call PopBatch: none takes more than its share of what waits.
+  int64_t workers = 1;
 };
 
 // Segments that wait for a worker: interactive ones first, the oldest first among equals.
@@ -60,7 +62,10 @@ class SegmentQueue {
   // more. The first is taken whatever its length, so a long segment cannot starve. Less rides along
   // - when the first is interactive and short: at most an eighth of the budget (LevelDB's rule for group commit), so
   //   that it is not kept waiting by its company;
-  // - when other workers are waiting too: each takes its share.
+  // - when other workers are waiting too: each takes its share;
+  // - when less than a budget for each worker waits: its share, so that at the end of a job they end together; but
+  // never
+  //   less than an eighth of the budget, below which batches are inefficient.
   // Empty only after Close.
   std::vector<std::unique_ptr<QueuedSegment>> PopBatch(int64_t budget) TUTTI_EXCLUDES(mu_);
 

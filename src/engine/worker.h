@@ -17,9 +17,12 @@ namespace tutti {
 // All it owns is scratch memory that no result depends on. One thread each.
 class Worker {
  public:
-  // `parts` and `queue` outlive it. A batch takes up to `batch_rows` LFR frames.
-  Worker(const RecognizerParts& parts, SegmentQueue& queue, int64_t batch_rows, SyncPoints* sync_points)
-      : parts_(parts), queue_(queue), batch_rows_(batch_rows), sync_points_(sync_points) {}
+  // `parts`, `queue` and `team` outlive it. A batch takes up to `batch_rows` LFR frames. The team, null for none, is
+  // this worker's alone.
+  Worker(const RecognizerParts& parts, SegmentQueue& queue, int64_t batch_rows, Team* team, SyncPoints* sync_points)
+      : parts_(parts), queue_(queue), batch_rows_(batch_rows), sync_points_(sync_points) {
+    workspace_.set_team(team);
+  }
 
   // Until the queue is closed.
   void Run();

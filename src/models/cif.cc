@@ -114,22 +114,23 @@ void CifPredictor::Convolve(const RaggedBatch& encoded, Workspace& workspace, fl
     return;
   }
   const int64_t taps = options_.left + options_.right + 1;
-  Workspace::Scope scope(workspace);
-  float* gathered = scope.Floats(rows * taps * width);
-  float* to = gathered;
-  for (int64_t i = 0; i < encoded.segments(); ++i) {
-    const float* segment = encoded.segment(i);
-    for (int64_t t = 0; t < encoded.rows(i); ++t) {
-      for (int64_t from = t - options_.left; from <= t + options_.right; ++from, to += width) {
-        if (from < 0 || from >= encoded.rows(i)) {
+  ForRowBlocks(rows, workspace, [&](int64_t first, int64_t count, Workspace& scratch) {
+    Workspace::Scope scope(scratch);
+    float* gathered = scope.Floats(count * taps * width);
+    float* to = gathered;
+    const auto* end = std::upper_bound(encoded.offsets.data(), encoded.offsets.data() + encoded.offsets.size(), first);
+    for (int64_t row = first; row < first + count; ++row) {  // in the segment that ends at *end
+      while (row == *end) ++end;
+      for (int64_t from = row - options_.left; from <= row + options_.right; ++from, to += width) {
+        if (from < end[-1] || from >= *end) {
           std::fill(to, to + width, 0.0F);
         } else {
-          std::copy(segment + from * width, segment + (from + 1) * width, to);
+          std::copy(encoded.data + from * width, encoded.data + (from + 1) * width, to);
         }
       }
     }
-  }
-  full_.Run(gathered, rows, y, workspace);
+    full_.Run(gathered, count, y + first * width, scratch);
+  });
 }
 
 void CifPredictor::Alphas(const RaggedBatch& encoded, Workspace& workspace, float* alphas) const {

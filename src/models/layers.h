@@ -10,6 +10,7 @@
 #include "models/weight_source.h"
 #include "nn/linear.h"
 #include "nn/ops.h"
+#include "nn/team.h"
 
 // What every network of the family is built of, each loaded by its checkpoint name.
 namespace tutti {
@@ -59,10 +60,29 @@ class Fsmn {
 // CPU's second cache. A multiple of Linear's tallest block.
 inline constexpr int64_t kRowBlock = 96;
 
-// body(first, count) for each block of rows.
+// Rows of a block when the threads of the workspace's team share `rows`: as even as blocks of 16 allow.
+inline int64_t RowBlock(int64_t rows, const Workspace& workspace) {
+  const int64_t size = TeamSize(workspace);
+  if (size == 1) return kRowBlock;
+  constexpr int64_t kStep = 16;
+  return std::clamp(((rows + size - 1) / size + kStep - 1) / kStep * kStep, kStep, kRowBlock);
+}
+
+// body(first, count, workspace) for each block of rows, of kRowBlock rows at most, over the workspace's team. Blocks
+// run in any order, each with the workspace of its thread.
 template <typename Body>
-void ForRowBlocks(int64_t rows, Body body) {
-  for (int64_t first = 0; first < rows; first += kRowBlock) body(first, std::min(kRowBlock, rows - first));
+void ForRowBlocks(int64_t rows, Workspace& workspace, const Body& body) {
+  const int64_t block = RowBlock(rows, workspace);
+  ForEach((rows + block - 1) / block, workspace,
+          [&](int64_t i, Workspace& of_thread) { body(i * block, std::min(block, rows - i * block), of_thread); });
+}
+
+// linear.Run over the workspace's team.
+inline void RunShared(const Linear& linear, const float* x, int64_t rows, float* y, Workspace& workspace) {
+  if (TeamSize(workspace) == 1) return linear.Run(x, rows, y, workspace);
+  ForRowBlocks(rows, workspace, [&](int64_t first, int64_t count, Workspace& scratch) {
+    linear.Run(x + first * linear.in(), count, y + first * linear.out(), scratch);
+  });
 }
 
 }  // namespace tutti

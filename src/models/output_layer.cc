@@ -22,8 +22,11 @@ absl::StatusOr<OutputLayer> OutputLayer::Load(const WeightSource& source, std::s
 
 void OutputLayer::LogProbs(const float* x, int64_t rows, Workspace& workspace, float* log_probs) const {
   if (rows == 0) return;
-  linear_.Run(x, rows, log_probs, workspace);
-  LogSoftmax(log_probs, rows, linear_.out());
+  ForRowBlocks(rows, workspace, [&](int64_t first, int64_t count, Workspace& scratch) {
+    float* block = log_probs + first * linear_.out();
+    linear_.Run(x + first * linear_.in(), count, block, scratch);
+    LogSoftmax(block, count, linear_.out());
+  });
 }
 
 void OutputLayer::Greedy(const float* x, int64_t rows, Workspace& workspace, int32_t* ids, float* scores) const {

@@ -8,10 +8,14 @@
 #include <string_view>
 #include <utility>
 
+#include "models/segment_groups.h"
 #include "nn/ops.h"
 
 namespace tutti {
 namespace {
+
+// Encoder rows whose keys and values are there at a time: 2 MB at a width of 512.
+constexpr int64_t kKeyRows = 512;
 
 absl::Status CheckCount(const WeightSource& source, std::string_view list, int64_t count, std::string_view key) {
   const std::string beyond = fmt::format("decoder.{}.{}.norm1.weight", list, count);
@@ -109,14 +113,14 @@ absl::StatusOr<ParaformerDecoder> ParaformerDecoder::Load(const WeightSource& so
 
 void ParaformerDecoder::RunFeedForward(const FeedForward& block, const float* x, int64_t rows, float* y,
                                        Workspace& workspace) const {
-  Workspace::Scope scope(workspace);
-  float* normed = scope.Floats(std::min(rows, kRowBlock) * options_.width);
-  float* hidden = scope.Floats(std::min(rows, kRowBlock) * options_.hidden);
-  ForRowBlocks(rows, [&](int64_t first, int64_t count) {
+  ForRowBlocks(rows, workspace, [&](int64_t first, int64_t count, Workspace& scratch) {
+    Workspace::Scope scope(scratch);
+    float* normed = scope.Floats(count * options_.width);
+    float* hidden = scope.Floats(count * options_.hidden);
     block.norm1.Run(x + first * options_.width, count, normed);
-    block.up.Run(normed, count, hidden, workspace);
+    block.up.Run(normed, count, hidden, scratch);
     block.inner.Run(hidden, count, hidden);
-    block.down.Run(hidden, count, y + first * options_.width, workspace);
+    block.down.Run(hidden, count, y + first * options_.width, scratch);
   });
 }
 
@@ -126,15 +130,20 @@ void ParaformerDecoder::Attend(const Layer& layer, std::span<const int64_t> offs
   Workspace::Scope scope(workspace);
   float* normed = scope.Floats(tokens * width);
   float* q = scope.Floats(tokens * width);
-  float* kv = scope.Floats(encoded.rows() * 2 * width);
   layer.norm3.Run(x, tokens, normed);
-  layer.q.Run(normed, tokens, q, workspace);
-  layer.kv.Run(encoded.data, encoded.rows(), kv, workspace);
+  RunShared(layer.q, normed, tokens, q, workspace);
   float* heads = normed;
-  Attention(q, width, offsets, kv, kv + width, 2 * width, encoded.offsets,
-            {options_.heads, dk, options_.compute_type != ComputeType::kF32}, 1.0F / std::sqrt(static_cast<float>(dk)),
-            heads, workspace);
-  layer.out.Run(heads, tokens, x, workspace);
+  SegmentGroups groups(encoded.offsets, kKeyRows);
+  while (groups.Next()) {
+    Workspace::Scope group_scope(workspace);
+    float* kv = group_scope.Floats(groups.rows() * 2 * width);
+    RunShared(layer.kv, encoded.segment(groups.first()), groups.rows(), kv, workspace);
+    const auto queries = offsets.subspan(static_cast<size_t>(groups.first()), groups.offsets().size());
+    Attention(q, width, queries, kv, kv + width, 2 * width, groups.offsets(),
+              {options_.heads, dk, options_.compute_type != ComputeType::kF32},
+              1.0F / std::sqrt(static_cast<float>(dk)), heads, workspace);
+  }
+  RunShared(layer.out, heads, tokens, x, workspace);
 }
 
 void ParaformerDecoder::Run(const RaggedBatch& acoustic, const RaggedBatch& encoded, Workspace& workspace,

@@ -8,8 +8,13 @@
 #include <string_view>
 #include <utility>
 
+#include "models/segment_groups.h"
+
 namespace tutti {
 namespace {
+
+// Rows with positions that the first layer gets at a time: features are wide, and a batch of them is megabytes.
+constexpr int64_t kFirstLayerRows = 512;
 
 // The encoders there are, by FunASR's class.
 struct Graph {
@@ -120,21 +125,27 @@ absl::StatusOr<SanmEncoder> SanmEncoder::Load(const WeightSource& source, const 
 void SanmEncoder::Run(const RaggedBatch& features, Workspace& workspace, float* encoded) const {
   const int64_t rows = features.rows();
   if (rows == 0) return;
-  Workspace::Scope scope(workspace);
-  float* x = scope.Floats(rows * options_.in);
-  const float scale = std::sqrt(static_cast<float>(options_.width));
-  for (int64_t i = 0; i < features.segments(); ++i) {
-    positions_.Apply(features.segment(i), features.rows(i), scale,
-                     x + features.offsets[static_cast<size_t>(i)] * options_.in);
-  }
-  for (const SanmLayer& layer : layers_) {
-    const bool first = &layer == &layers_.front();
-    layer.Run(first ? x : encoded, features.offsets, encoded, workspace);
-  }
+  RunFirst(features, workspace, encoded);
+  for (size_t i = 1; i < layers_.size(); ++i) layers_[i].Run(encoded, features.offsets, encoded, workspace);
   after_norm_.Run(encoded, rows, encoded);
   if (tp_layers_.empty()) return;
   for (const SanmLayer& layer : tp_layers_) layer.Run(encoded, features.offsets, encoded, workspace);
   tp_norm_.Run(encoded, rows, encoded);
+}
+
+void SanmEncoder::RunFirst(const RaggedBatch& features, Workspace& workspace, float* encoded) const {
+  const float scale = std::sqrt(static_cast<float>(options_.width));
+  SegmentGroups groups(features.offsets, kFirstLayerRows);
+  while (groups.Next()) {
+    Workspace::Scope scope(workspace);
+    float* x = scope.Floats(groups.rows() * options_.in);
+    float* to = x;
+    for (int64_t i = groups.first(); i < groups.end(); ++i) {
+      positions_.Apply(features.segment(i), features.rows(i), scale, to);
+      to += features.rows(i) * options_.in;
+    }
+    layers_.front().Run(x, groups.offsets(), encoded + groups.first_row() * options_.width, workspace);
+  }
 }
 
 double SanmEncoder::Operations(int64_t rows) const {

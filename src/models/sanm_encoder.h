@@ -51,6 +51,9 @@ class SanmEncoder {
  private:
   explicit SanmEncoder(const SanmEncoderOptions& options) : options_(options), positions_(options.in) {}
 
+  // Positions and the first layer.
+  void RunFirst(const RaggedBatch& features, Workspace& workspace, float* encoded) const;
+
   SanmEncoderOptions options_;
   PositionEncoding positions_;
   std::vector<SanmLayer> layers_;

@@ -3,18 +3,17 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 
+#include "models/segment_groups.h"
 #include "nn/ops.h"
 
 namespace tutti {
 namespace {
 
-// Segments that go through the layer together: as many as make this many rows, so that their queries, keys and values
-// are still in a near cache when attention wants them.
-constexpr int64_t kGroupRows = 128;
-constexpr int64_t kGroupSegments = 64;
+// Rows that go through the layer together, whole segments: few enough that their queries, keys and values are still in
+// a near cache when attention wants them.
+constexpr int64_t kGroupRows = 256;
 
 }  // namespace
 
@@ -41,19 +40,9 @@ absl::StatusOr<SanmLayer> SanmLayer::Load(const WeightSource& source, std::strin
 }
 
 void SanmLayer::Run(const float* x, std::span<const int64_t> offsets, float* y, Workspace& workspace) const {
-  const auto segments = static_cast<int64_t>(offsets.size()) - 1;
-  std::array<int64_t, kGroupSegments + 1> group;
-  for (int64_t first = 0; first < segments;) {
-    int64_t size = 0;
-    const int64_t start = offsets[static_cast<size_t>(first)];
-    group[0] = 0;
-    while (first < segments && size < kGroupSegments && (size == 0 || group[static_cast<size_t>(size)] < kGroupRows)) {
-      ++first;
-      ++size;
-      group[static_cast<size_t>(size)] = offsets[static_cast<size_t>(first)] - start;
-    }
-    RunGroup(x + start * shape_.in, std::span(group).first(static_cast<size_t>(size) + 1), y + start * shape_.width,
-             workspace);
+  SegmentGroups groups(offsets, kGroupRows);
+  while (groups.Next()) {
+    RunGroup(x + groups.first_row() * shape_.in, groups.offsets(), y + groups.first_row() * shape_.width, workspace);
   }
 }
 
@@ -62,14 +51,14 @@ void SanmLayer::RunGroup(const float* x, std::span<const int64_t> offsets, float
   const int64_t hidden_stride = Linear::RowStride(shape_.compute_type, shape_.hidden);
   const int64_t qkv_stride = Linear::RowStride(shape_.compute_type, 3 * width);
   Workspace::Scope scope(workspace);
-  float* normed = scope.Floats(std::min(rows, kRowBlock) * std::max(shape_.in, width));
-  float* hidden = scope.Floats(std::min(rows, kRowBlock) * hidden_stride);
   float* qkv = scope.Floats(rows * qkv_stride);
   float* heads = scope.Floats(rows * width);
 
-  ForRowBlocks(rows, [&](int64_t first, int64_t count) {
+  ForRowBlocks(rows, workspace, [&](int64_t first, int64_t count, Workspace& scratch) {
+    Workspace::Scope block_scope(scratch);
+    float* normed = block_scope.Floats(count * shape_.in);
     norm1_.Run(x + first * shape_.in, count, normed);
-    qkv_.Run(normed, shape_.in, count, qkv + first * qkv_stride, qkv_stride, workspace);
+    qkv_.Run(normed, shape_.in, count, qkv + first * qkv_stride, qkv_stride, scratch);
   });
   const float *q = qkv, *k = qkv + width, *v = qkv + 2 * width;
 
@@ -81,12 +70,15 @@ void SanmLayer::RunGroup(const float* x, std::span<const int64_t> offsets, float
             {shape_.heads, dk, shape_.compute_type != ComputeType::kF32}, 1.0F / std::sqrt(static_cast<float>(dk)),
             heads, workspace);
 
-  ForRowBlocks(rows, [&](int64_t first, int64_t count) {
+  ForRowBlocks(rows, workspace, [&](int64_t first, int64_t count, Workspace& scratch) {
+    Workspace::Scope block_scope(scratch);
+    float* normed = block_scope.Floats(count * width);
+    float* hidden = block_scope.Floats(count * hidden_stride);
     float* block = y + first * width;
-    out_.Run(heads + first * width, count, block, workspace);
+    out_.Run(heads + first * width, count, block, scratch);
     norm2_.Run(block, count, normed);
-    up_.Run(normed, width, count, hidden, hidden_stride, workspace);
-    down_.Run(hidden, hidden_stride, count, block, width, workspace);
+    up_.Run(normed, width, count, hidden, hidden_stride, scratch);
+    down_.Run(hidden, hidden_stride, count, block, width, scratch);
   });
 }
 

@@ -4,6 +4,7 @@
 #include "nn/attention_head.h"
 #include "nn/matrix_product.h"
 #include "nn/ops.h"
+#include "nn/team.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "nn/attention.cc"
@@ -154,28 +155,24 @@ void Attention(const float* q, int64_t q_stride, std::span<const int64_t> query_
                Workspace& workspace) {
   const auto head = shape.bf16 && DetectProductIsa().bf16 ? &AttentionHeadBf16 : &AttentionHeadF32;
   const int64_t width = shape.heads * shape.dk;
-  for (size_t i = 0; i + 1 < query_offsets.size(); ++i) {
+  const auto segments = static_cast<int64_t>(query_offsets.size()) - 1;
+  ForEach(segments * shape.heads, workspace, [&](int64_t item, Workspace& scratch) {
+    const auto i = static_cast<size_t>(item / shape.heads);
+    const int64_t column = item % shape.heads * shape.dk;
     const int64_t query = query_offsets[i], key = key_offsets[i];
-    const int64_t queries = query_offsets[i + 1] - query, keys = key_offsets[i + 1] - key;
-    if (keys == 0) {
-      std::fill(out + query * width, out + (query + queries) * width, 0.0F);
-      continue;
-    }
-    for (int64_t h = 0; h < shape.heads; ++h) {
-      const int64_t column = h * shape.dk;
-      head({.q = q + query * q_stride + column,
-            .q_stride = q_stride,
-            .queries = queries,
-            .k = k + key * kv_stride + column,
-            .v = v + key * kv_stride + column,
-            .kv_stride = kv_stride,
-            .keys = keys,
-            .dk = shape.dk,
-            .out = out + query * width + column,
-            .out_stride = width},
-           scale, workspace);
-    }
-  }
+    const AttentionHeadView view = {.q = q + query * q_stride + column,
+                                    .q_stride = q_stride,
+                                    .queries = query_offsets[i + 1] - query,
+                                    .k = k + key * kv_stride + column,
+                                    .v = v + key * kv_stride + column,
+                                    .kv_stride = kv_stride,
+                                    .keys = key_offsets[i + 1] - key,
+                                    .dk = shape.dk,
+                                    .out = out + query * width + column,
+                                    .out_stride = width};
+    if (view.keys > 0) return head(view, scale, scratch);
+    for (int64_t row = 0; row < view.queries; ++row) std::fill_n(view.out + row * width, shape.dk, 0.0F);
+  });
 }
 }  // namespace tutti
 #endif

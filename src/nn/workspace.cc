@@ -1,5 +1,7 @@
 #include "nn/workspace.h"
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <new>
 
@@ -9,12 +11,20 @@ namespace {
 constexpr size_t kAlignment = 64;
 constexpr size_t kFirstBlock = size_t{1} << 20;
 
+// Pages of the system's: those that nobody touches cost nothing, those given back are gone, and the thread that touches
+// one first decides which node of the machine it comes from. malloc would keep them.
+std::byte* Map(size_t bytes) {
+  void* pages = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (pages == MAP_FAILED) throw std::bad_alloc();
+  return static_cast<std::byte*>(pages);
+}
+
 }  // namespace
 
 Workspace::Workspace() = default;
 
 Workspace::~Workspace() {
-  for (const Block& block : blocks_) ::operator delete(block.data, std::align_val_t(kAlignment));
+  for (const Block& block : blocks_) munmap(block.data, block.size);
 }
 
 size_t Workspace::capacity() const {
@@ -31,7 +41,8 @@ void* Workspace::Allocate(size_t bytes) {
   }
   if (block_ == blocks_.size()) {
     const size_t size = std::max({bytes, kFirstBlock, capacity()});
-    blocks_.push_back({static_cast<std::byte*>(::operator new(size, std::align_val_t(kAlignment))), size});
+    blocks_.reserve(blocks_.size() + 1);
+    blocks_.push_back({Map(size), size});
   }
   std::byte* data = blocks_[block_].data + used_;
   used_ += bytes;
@@ -47,9 +58,9 @@ Workspace::Scope::~Scope() {
   if (block_ != 0 || used_ != 0 || workspace_.blocks_.size() < 2) return;
   // The outermost scope ends and the work did not fit into one block: the next one gets a single block for all of it.
   const size_t size = workspace_.capacity();
-  for (const Block& block : workspace_.blocks_) ::operator delete(block.data, std::align_val_t(kAlignment));
+  for (const Block& block : workspace_.blocks_) munmap(block.data, block.size);
   workspace_.blocks_.clear();
-  workspace_.blocks_.push_back({static_cast<std::byte*>(::operator new(size, std::align_val_t(kAlignment))), size});
+  workspace_.blocks_.push_back({Map(size), size});
 }
 
 }  // namespace tutti

@@ -8,6 +8,8 @@
 
 namespace tutti {
 
+class Team;
+
 // A worker's scratch memory: a stack of 64-byte aligned buffers that grows to the largest batch it has seen and is then
 // reused, so that a batch in steady state allocates nothing.
 //
@@ -24,6 +26,10 @@ class Workspace {
 
   // Bytes held, in use or not.
   size_t capacity() const;
+
+  // Threads that share the work of whoever uses this workspace (ForEach); null: none. Not owned.
+  Team* team() const { return team_; }
+  void set_team(Team* team) { team_ = team; }
 
   class Scope {
    public:
@@ -55,6 +61,7 @@ class Workspace {
   std::vector<Block> blocks_;
   size_t block_ = 0;  // index of the block in use
   size_t used_ = 0;   // bytes taken from it
+  Team* team_ = nullptr;
 };
 
 }  // namespace tutti

@@ -50,6 +50,21 @@ TEST(InvarianceTest, ThreadsAndBatchSizeDoNotChangeABitOfAResult) {
   }
 }
 
+TEST(InvarianceTest, ThreadsThatShareABatchDoNotChangeABitOfAResult) {
+  RecognizerOptions options;
+  options.threads = 1;
+  options.batch_seconds = 1;
+  const std::string expected = TranscribeAll(options);
+  options.latency = true;
+  for (const int threads : {1, 2, 5}) {
+    for (const double batch_seconds : {1.0, 60.0}) {
+      options.threads = threads;
+      options.batch_seconds = batch_seconds;
+      EXPECT_EQ(TranscribeAll(options), expected) << threads << " threads, " << batch_seconds << " s a batch";
+    }
+  }
+}
+
 int64_t ResidentBytes() {
   std::ifstream statm("/proc/self/statm");
   int64_t pages = 0, resident = 0;

@@ -3,13 +3,17 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <functional>
 #include <future>
 #include <limits>
 #include <new>
 #include <stdexcept>
 #include <thread>
 
+#include "base/cpu_affinity.h"
 #include "base/file.h"
+#include "base/mutex.h"
 #include "tests/engine/fake_parts.h"
 #include "tests/support/eventually.h"
 #include "tests/support/wav.h"
@@ -400,6 +404,68 @@ TEST(RecognizerTest, FilesComeBackInTheOrderGivenAndABadOneIsOnlyItsOwnTrouble) 
     return true;
   });
   EXPECT_EQ(order.size(), files.size());
+}
+
+TEST(RecognizerTest, SegmentsOfOneRecordingAreSpreadOverTheWorkers) {
+  std::atomic<int> inside = 0;
+  RecognizerOptions options = Threads(3);
+  options.batch_seconds = 1;
+  const auto recognizer = FakeRecognizer(options, [&](const RaggedBatch&) {
+    ++inside;
+    EXPECT_TRUE(Eventually([&] { return inside >= 3; })) << "a worker is idle while another has all the segments";
+  });
+  TranscribeOptions cut;
+  cut.max_segment_ms = 1000;
+  EXPECT_TRUE(recognizer->Transcribe(Tone(1, 6000), cut).ok());
+}
+
+TEST(RecognizerTest, TheLargestOfTheWaitingRecordingsBeginsFirstAndResultsKeepTheirOrder) {
+  std::vector<int64_t> begun;  // rows, as the only worker sees them
+  std::atomic<int> batches = 0;
+  Gate release;
+  RecognizerOptions options = Threads(1);
+  options.batch_seconds = 0.1;
+  options.queue_seconds = 1.2;  // one recording
+  const auto recognizer = FakeRecognizer(options, [&](const RaggedBatch& batch) {
+    if (batches++ == 0) release.Wait();
+    begun.push_back(batch.rows());
+  });
+  std::vector<std::shared_ptr<Transcription>> requests = {*recognizer->Submit(Tone(0, 1000))};
+  ASSERT_TRUE(Eventually([&] { return batches == 1; }));
+  // The decode thread may take one before the others are there.
+  const SegmentQueue& queue = static_cast<const RecognizerImpl&>(*recognizer).segment_queue();
+  requests.push_back(*recognizer->Submit(Tone(0, 1000)));
+  ASSERT_TRUE(Eventually([&] { return queue.rows() > 0; }));
+  requests.push_back(*recognizer->Submit(Tone(0, 1000)));
+  for (const int64_t ms : {300, 600, 900, 400, 800}) requests.push_back(*recognizer->Submit(Tone(1, ms)));
+  release.Open();
+  for (const auto& request : requests) EXPECT_TRUE(request->Wait().ok());
+  ASSERT_EQ(begun.size(), 8u);
+  EXPECT_TRUE(std::is_sorted(begun.begin() + 3, begun.end(), std::greater<>())) << ::testing::PrintToString(begun);
+}
+
+TEST(RecognizerTest, PinnedWorkersRunOnTheirCpusAlone) {
+  const auto cpus = AllowedCpus();
+  ASSERT_TRUE(cpus.ok());
+  for (const bool latency : {false, true}) {
+    RecognizerOptions options = Threads(static_cast<int>(cpus->size()) + 1);  // one more than there are CPUs
+    options.pin_threads = true;
+    options.latency = latency;
+    options.batch_seconds = 0.1;
+    Mutex mu;
+    std::vector<int> seen;
+    const auto recognizer = FakeRecognizer(options, [&](const RaggedBatch&) {
+      const auto mine = AllowedCpus();
+      MutexLock lock(mu);
+      seen.insert(seen.end(), mine->begin(), mine->end());
+    });
+    constexpr size_t kRecordings = 20;
+    std::vector<std::shared_ptr<Transcription>> requests;
+    for (size_t i = 0; i < kRecordings; ++i) requests.push_back(*recognizer->Submit(Tone(1, 300)));
+    for (const auto& request : requests) EXPECT_TRUE(request->Wait().ok());
+    EXPECT_EQ(seen.size(), kRecordings) << "one CPU for each batch";
+    for (const int cpu : seen) EXPECT_TRUE(std::ranges::count(*cpus, cpu));
+  }
 }
 
 TEST(RecognizerTest, FilesStopWhenTheCallerHasEnough) {

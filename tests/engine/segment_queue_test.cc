@@ -132,6 +132,25 @@ TEST(SegmentQueueTest, WaitingWorkersShareWhatThereIs) {
   EXPECT_EQ(taken[0].size() + taken[1].size(), 2u);
 }
 
+TEST(SegmentQueueTest, TheLastSegmentsAreSharedSoThatWorkersEndTogether) {
+  SegmentQueue queue({.workers = 4});
+  for (int i = 0; i < 64; ++i) ASSERT_TRUE(Push(queue, 10).ok());
+  EXPECT_EQ(queue.PopBatch(80).size(), 8u) << "a whole budget while there is one for each";
+  for (int i = 0; i < 4; ++i) queue.PopBatch(80);
+  EXPECT_EQ(queue.rows(), 640 - 400);
+  EXPECT_EQ(queue.PopBatch(80).size(), 6u) << "a fourth of 240";
+  EXPECT_EQ(queue.PopBatch(80).size(), 4u) << "of 180";
+  for (int left = 140; left > 0; left = static_cast<int>(queue.rows())) {
+    EXPECT_LE(queue.PopBatch(80).size(), static_cast<size_t>(std::max(1, left / 40)));
+  }
+}
+
+TEST(SegmentQueueTest, NoShareIsBelowAnEighthOfTheBudget) {
+  SegmentQueue queue({.workers = 100});
+  for (int i = 0; i < 10; ++i) ASSERT_TRUE(Push(queue, 10).ok());
+  EXPECT_EQ(queue.PopBatch(240).size(), 3u);
+}
+
 TEST(SegmentQueueTest, SegmentsOfStoppedRequestsAreNeitherQueuedNorHandedOut) {
   SegmentQueue queue({});
   const auto stopped = RequestOf(Priority::kBatch);

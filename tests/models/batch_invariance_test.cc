@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "models/synthetic.h"
+#include "nn/team.h"
 #include "tests/support/asr.h"
 #include "tests/support/random.h"
 
@@ -20,10 +21,10 @@ bool SameBits(std::span<const float> a, std::span<const float> b) {
   return a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size_bytes()) == 0);
 }
 
-std::shared_ptr<const Paraformer> SmallModel() {
+std::shared_ptr<const Paraformer> SmallModel(ComputeType type = ComputeType::kF32) {
   auto model = MakeSyntheticParaformer(
       {.width = 48, .heads = 4, .hidden = 96, .encoder_blocks = 3, .decoder_layers = 2, .taps = 11, .vocabulary = 100},
-      7);
+      7, type);
   EXPECT_TRUE(model.ok()) << model.status();
   return model.ok() ? *model : nullptr;
 }
@@ -124,6 +125,33 @@ TEST(BatchInvarianceTest, ThreadsThatShareAModelGetTheBitsOfOneThread) {
   }
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(differences, std::vector<int>(8, 0));
+}
+
+TEST(BatchInvarianceTest, ATeamGetsTheBitsOfOneThreadInEveryComputeType) {
+  const Segments segments(400);
+  std::vector<size_t> all(segments.rows.size());
+  for (size_t i = 0; i < all.size(); ++i) all[i] = i;
+  const std::vector<size_t> only = {11};
+  for (const ComputeType type : {ComputeType::kF32, ComputeType::kBf16, ComputeType::kInt8}) {
+    const auto model = SmallModel(type);
+    ASSERT_NE(model, nullptr);
+    for (const std::vector<size_t>& order : {all, only}) {
+      const Batch batch(segments, order);
+      const int64_t width = model->encoder().options().width;
+      Workspace alone;
+      const ParaformerStages expected(*model, batch.view(), alone);
+      for (const int helpers : {1, 4}) {
+        Team team(helpers);
+        Workspace workspace;
+        workspace.set_team(&team);
+        const ParaformerStages found(*model, batch.view(), workspace);
+        ASSERT_EQ(found.encoded.size(), static_cast<size_t>(batch.offsets.back() * width));
+        EXPECT_TRUE(SameBits(found.encoded, expected.encoded)) << Name(type) << ", " << helpers << " helpers";
+        EXPECT_TRUE(SameBits(found.acoustic, expected.acoustic)) << Name(type) << ", " << helpers << " helpers";
+        EXPECT_TRUE(SameBits(found.log_probs, expected.log_probs)) << Name(type) << ", " << helpers << " helpers";
+      }
+    }
+  }
 }
 
 TEST(BatchInvarianceTest, ANeighbourThatIsNotANumberHarmsNobody) {

@@ -1,0 +1,102 @@
+#include "nn/team.h"
+
+#include <utility>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+namespace tutti {
+namespace {
+
+// About as long as a few layers' serial parts take: 50 to 200 µs.
+constexpr int kSpins = 2000;
+constexpr uint64_t kItems = 0xFFFFFFFF;  // the lower half of a ticket
+
+void Pause() {
+#if defined(__x86_64__)
+  _mm_pause();
+#else
+  std::this_thread::yield();
+#endif
+}
+
+}  // namespace
+
+Team::Team(int helpers) {
+  try {
+    for (int i = 0; i < helpers; ++i) {
+      helpers_.push_back(std::make_unique<Helper>());
+      Helper& helper = *helpers_.back();
+      helper.thread = std::thread([this, &helper] { Help(helper.workspace); });
+    }
+  } catch (...) {
+    Stop();
+    throw;
+  }
+}
+
+Team::~Team() { Stop(); }
+
+void Team::Stop() {
+  stop_ = true;
+  ticket_ += uint64_t{1} << 32;  // a round without items
+  ticket_.notify_all();
+  for (const auto& helper : helpers_) {
+    if (helper->thread.joinable()) helper->thread.join();
+  }
+}
+
+void Team::Help(Workspace& workspace) {
+  while (!stop_) {
+    const uint64_t seen = ticket_;
+    if (TakeOne(workspace)) continue;
+    bool changed = false;
+    for (int i = 0; i < kSpins && !changed; ++i) {
+      Pause();
+      changed = ticket_.load(std::memory_order_relaxed) != seen;
+    }
+    if (!changed) ticket_.wait(seen);
+  }
+}
+
+bool Team::TakeOne(Workspace& workspace) {
+  uint64_t ticket = ticket_;
+  do {
+    if ((ticket & kItems) == 0) return false;
+  } while (!ticket_.compare_exchange_weak(ticket, ticket - 1));
+  try {
+    body_.call(body_.body, static_cast<int64_t>(count_ - (ticket & kItems)), workspace);
+  } catch (...) {
+    if (!failed_.exchange(true)) error_ = std::current_exception();
+  }
+  ++done_;
+  return true;
+}
+
+void Team::RunErased(int64_t count, Workspace& own, ErasedBody body) {
+  if (count <= 1 || helpers_.empty() || busy_) {
+    for (int64_t item = 0; item < count; ++item) body.call(body.body, item, own);
+    return;
+  }
+  busy_ = true;
+  body_ = body;
+  count_ = static_cast<uint64_t>(count);
+  done_ = 0;
+  const uint64_t round = (ticket_ >> 32) + 1;
+  ticket_ = round << 32 | count_;
+  ticket_.notify_all();
+  while (TakeOne(own)) {
+  }
+  for (int i = 0; done_ != count_; ++i) {
+    if (i < kSpins) {
+      Pause();
+    } else {
+      std::this_thread::yield();  // more threads than cores: a helper waits for ours
+    }
+  }
+  busy_ = false;
+  if (failed_.exchange(false)) std::rethrow_exception(std::exchange(error_, nullptr));
+}
+
+}  // namespace tutti
