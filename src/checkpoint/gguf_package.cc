@@ -159,8 +159,11 @@ absl::Status ReadKeys(const GgufContents& contents, const std::string& source, M
   } else if (architecture == "fsmn-vad") {
     TUTTI_ASSIGN_OR_RETURN(package.config, VadConfig(keys, source));
   } else if (architecture == "sensevoice-small" || architecture == "funasr-sensevoice-encoder") {
-    return Unimplemented("architecture {}: SenseVoice is not supported yet; there are Paraformer and FSMN-VAD",
-                         architecture);
+    return Unimplemented(
+        "architecture {}: FunASR's GGUF files of SenseVoice are not supported yet; expected SenseVoice's model "
+        "directory, "
+        "or what `tutti models convert` makes of it",
+        architecture);
   } else {
     return Unimplemented("{} is {}, expected tutti, paraformer or fsmn-vad", gguf::kArchitectureKey,
                          Printable(architecture));

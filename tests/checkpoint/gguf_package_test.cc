@@ -67,7 +67,7 @@ TEST(GgufPackageTest, WhatKeysMustSayIsSaidInErrors) {
   EXPECT_THAT(Error(File({TextKey("general.architecture", "llama")}, {}, "")),
               AllOf(HasSubstr("\"llama\""), HasSubstr("tutti, paraformer or fsmn-vad")));
   EXPECT_THAT(Error(File({TextKey("general.architecture", "sensevoice-small")}, {}, "")),
-              HasSubstr("SenseVoice is not supported yet"));
+              HasSubstr("GGUF files of SenseVoice are not supported yet"));
   EXPECT_THAT(Error(File({TextKey("general.architecture", "paraformer")}, {}, "")),
               HasSubstr("pf.enc.output_size: missing, expected an integer"));
   EXPECT_THAT(Error(File({TextKey("general.architecture", "fsmn-vad"), TextKey("vad.input_dim", "400")}, {}, "")),
