@@ -58,10 +58,11 @@ MappedFile::~MappedFile() {
 }
 
 void MappedFile::Forget(std::span<const std::byte> part) const {
-  const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
-  const auto begin = (reinterpret_cast<uintptr_t>(part.data()) + page - 1) / page * page;
-  const auto end = reinterpret_cast<uintptr_t>(part.data() + part.size()) / page * page;
-  if (begin < end) madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);  // a hint: it may fail
+  const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  const size_t skipped = (page - reinterpret_cast<uintptr_t>(part.data()) % page) % page;
+  if (part.size() < skipped + page) return;
+  const size_t whole = (part.size() - skipped) / page * page;
+  madvise(const_cast<std::byte*>(part.data()) + skipped, whole, MADV_DONTNEED);  // a hint: it may fail
 }
 
 absl::StatusOr<std::string> ReadFile(const std::string& path, int64_t max_bytes) {

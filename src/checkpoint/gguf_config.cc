@@ -39,7 +39,7 @@ void PutMap(const Config& config, const ConfigNode& map, const std::string& path
             GgufWriter& writer) {
   for (const auto& [key, node] : map.entries) {
     if (node->kind == Kind::kNull || key.find('.') != key.npos) continue;
-    const std::string deeper = path.empty() ? key : path + "." + key;
+    const std::string deeper = path.empty() ? key : fmt::format("{}.{}", path, key);
     if (std::ranges::find(kFileKeys, deeper) != std::end(kFileKeys)) continue;
     if (node->kind == Kind::kMap) {
       PutMap(config, *node, deeper, prefix, writer);

@@ -194,6 +194,8 @@ class KernelTransposer {
 
   absl::StatusOr<TensorView> Transpose(const std::string& name, const TensorView& view) {
     const auto size = static_cast<size_t>(view.bytes());
+    // One side without elements lets the other be any number, and nothing bounds the loops below.
+    if (size == 0) return InvalidArgument("{}: tensor {}: a kernel without elements", file_.path(), name);
     if (size > left_) return InvalidArgument("{}: tensor {}: kernels larger than the file", file_.path(), name);
     left_ -= size;
     TUTTI_ASSIGN_OR_RETURN(const std::vector<float> by_taps, file_.Floats(name, {-1, -1}));

@@ -106,11 +106,10 @@ absl::Status GgufWriter::Write(const std::string& path) const {
   TUTTI_RETURN_IF_ERROR(file->Append(std::as_bytes(std::span(head))));
   for (const Tensor& tensor : tensors_) {
     uint64_t written = 0;
-    const absl::Status status = tensor.producer([&](std::span<const std::byte> bytes) {
+    TUTTI_RETURN_IF_ERROR(tensor.producer([&](std::span<const std::byte> bytes) {
       written += bytes.size();
       return file->Append(bytes);
-    });
-    if (!status.ok()) return status;
+    }));
     if (written != tensor.bytes) {
       return absl::InternalError(
           fmt::format("{}: tensor {} has {} bytes, {} were announced", path, tensor.name, written, tensor.bytes));

@@ -22,7 +22,6 @@ using gguf_file::TextKey;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::Not;
 
 std::string Error(const std::string& file) {
   const auto bytes = Bytes(file);
@@ -96,6 +95,8 @@ TEST(GgufPackageTest, WrongStatisticsAndKernelsAreRefused) {
   EXPECT_THAT(error({shift}), HasSubstr("no tensor cmvn.scale"));
   EXPECT_THAT(error({shift, Tensor("cmvn.scale", {1}, gguf::kTensorF32, 32)}), HasSubstr("expected [2]"));
   EXPECT_THAT(error({shift, Tensor("cmvn.scale", {2}, gguf::kTensorF32, 0)}), HasSubstr("finite numbers"));
+  EXPECT_THAT(error({Tensor("l.fsmn_block.weight", {0, uint64_t{1} << 47}, gguf::kTensorF32, 0)}),
+              HasSubstr("a kernel without elements"));
   // The same bytes under so many names that copies of them would fill the memory.
   std::vector<std::string> kernels;
   for (int i = 0; i < 100; ++i) {
