@@ -192,7 +192,8 @@ absl::Status LibavSource::OpenContainer(std::string_view demuxers, const RawForm
   if (context == nullptr) return ResourceExhausted("{}: no memory for a demuxer", name_);
   context->pb = input_->context();
   context->opaque = this;
-  // libav looks for DTS and the like inside of PCM, again and again over ever more of it: 5 ms of CPU for each WAV file.
+  // libav looks for DTS and the like inside of PCM, again and again over ever more of it: 5 ms of CPU for each WAV
+  // file.
   if (demuxers == "wav") context->max_probe_packets = kPcmProbePackets;
   context->io_open = [](AVFormatContext* self, AVIOContext**, const char*, int, AVDictionary**) {
     static_cast<LibavSource*>(self->opaque)->refers_elsewhere_ = true;

@@ -28,7 +28,7 @@ struct BenchOptions {
   int threads = 1;
   bool pin = false;      // of asr and pipeline
   bool latency = false;  // the same
-  double duration = 3;  // measure for so many seconds of wall time, and one round at least
+  double duration = 3;   // measure for so many seconds of wall time, and one round at least
 };
 
 // Where the engine's CPU time went, in seconds of all threads.
