@@ -56,7 +56,8 @@ def latency(tutti, folder, work, rounds=7):
     path = work / "five.wav"
     audio.write(path, speech[:5 * audio.RATE])
     command = [str(tutti), "bench", "pipeline", "--model", str(folder / "funasr"), "--vad", "none", "--compute-type",
-               "int8", "--lengths", "fixed:5", "--in-flight", "1", "--threads", str(os.cpu_count()), "--json"]
+               "int8", "--lengths", "fixed:5", "--in-flight", "1", "--threads", str(os.cpu_count()), "--latency",
+               "--json"]
     result = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     return {"onnxruntime int8, one thread": float(np.median(took)),
             "tutti int8, all cores": result["latency_seconds"]["p50"]}
