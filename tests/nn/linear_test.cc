@@ -83,7 +83,8 @@ TEST_P(LinearTest, NarrowTypesAreAsCloseAsTheirRoundingAllows) {
         squares += error * error;
       }
     }
-    const auto count = static_cast<double>(kRows * ((shape.out + 4) / 5));
+    const int64_t columns = (shape.out + 4) / 5;
+    const auto count = static_cast<double>(kRows * columns);
     // Values are normal. bf16's step is 2^-8 of each; int8 shares the range, about ±4, between its 255 or 127 levels.
     const double bound = type == ComputeType::kInt8 ? (DetectProductIsa().vnni ? 0.016 : 0.025) : 0.004;
     EXPECT_LT(std::sqrt(squares / count), bound * (std::sqrt(static_cast<double>(shape.in)) + 1)) << Name(type);
