@@ -115,6 +115,8 @@ int64_t ByteSize(DType dtype) {
 }
 
 int64_t TensorView::elements() const {
+  // Readers check that the product fits; with a 0 among them, sizes on either side of it may still be of any number.
+  if (std::ranges::find(shape, 0) != shape.end()) return 0;
   int64_t product = 1;
   for (const int64_t size : shape) product *= size;
   return product;

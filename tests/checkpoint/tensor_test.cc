@@ -25,6 +25,13 @@ double HalfByDefinition(uint16_t half) {
   return sign * std::ldexp(1024 + fraction, exponent - 25);
 }
 
+TEST(TensorViewTest, HasNoElementsWhenOneSizeIsZeroHoweverLargeTheOthersAre) {
+  constexpr int64_t kHuge = int64_t{1} << 62;
+  EXPECT_EQ((TensorView{.shape = {kHuge, kHuge, 0}}.elements()), 0);
+  EXPECT_EQ((TensorView{.shape = {0, kHuge, kHuge}}.elements()), 0);
+  EXPECT_EQ((TensorView{.shape = {3, 2}}.elements()), 6);
+}
+
 TEST(HalfTest, EveryHalfBecomesTheFloatOfTheSameValue) {
   for (uint32_t bits = 0; bits < 65536; ++bits) {
     const auto half = static_cast<uint16_t>(bits);
