@@ -39,18 +39,8 @@ void Worker::TryRecognise(Batch batch) {
     CpuTimer timer(seconds);
     Workspace::Scope scope(workspace_);
     float* const features = scope.Floats(offsets_.back() * width);
-    for (size_t i = 0; i < batch.size(); ++i) {
-      std::ranges::copy(batch[i]->features, features + offsets_[i] * width);
-      std::vector<float>().swap(batch[i]->features);  // a batch's features are megabytes; once is enough
-    }
-    try {
-      parts_.asr->Recognise({features, width, offsets_}, workspace_, hypotheses_);
-    } catch (...) {  // each segment gets another chance by itself
-      for (size_t i = 0; i < batch.size(); ++i) {
-        batch[i]->features.assign(features + offsets_[i] * width, features + offsets_[i + 1] * width);
-      }
-      throw;
-    }
+    for (size_t i = 0; i < batch.size(); ++i) std::ranges::copy(batch[i]->features, features + offsets_[i] * width);
+    parts_.asr->Recognise({features, width, offsets_}, workspace_, hypotheses_);
   }
   ReachSyncPoint(sync_points_, "Worker:network_done");
 
