@@ -9,14 +9,7 @@
 
 #if defined(__x86_64__)
 
-// gcc 12 takes the undefined operand of its own intrinsics for a mistake (its bug 105593).
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wuninitialized"
-#if !defined(__clang__)
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#endif
-#include <immintrin.h>
-#pragma GCC diagnostic pop
+#include "nn/intrinsics.h"
 
 #define TUTTI_BF16 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16")))
 
