@@ -1,0 +1,78 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/status.h"
+#include "service/fair_queue.h"
+#include "tutti/recognizer.h"
+
+namespace tutti {
+
+struct DispatcherOptions {
+  // Audio that may wait or run, over all tenants; beyond it Submit refuses. A single recording longer than this is
+  // taken when nothing else waits.
+  double queue_seconds = 3600;
+  // The last part of it is kept for interactive requests.
+  double interactive_share = 0.125;
+  // Audio that is in the engine at once: enough to fill a batch for every worker and the next ones, little enough that
+  // who comes next is decided here, fairly, and not by order of arrival.
+  double window_seconds = 480;
+};
+
+// Stands between many clients and one recogniser: bounds what is accepted, and hands it on in fair order.
+//
+// Thread-safe: any number of threads may call any method at the same time. Callbacks come from threads of the
+// recogniser or of whoever cancels, without locks held. Destroy it before the recogniser; the destructor cancels what
+// is pending and returns after the last callback.
+class Dispatcher {
+ public:
+  struct Work {
+    std::string tenant;
+    double seconds = 1;  // of audio, as far as is known
+    AudioInput input;
+    TranscribeOptions options;  // priority and deadline count here, too
+    // Called once with the result, or with Cancelled or DeadlineExceeded; never from within Submit.
+    std::function<void(const absl::StatusOr<Transcript>&)> on_done;
+  };
+
+  // One accepted request.
+  class Ticket {
+   public:
+    virtual ~Ticket() = default;
+    // Work that has not started will not; on_done still comes. Idempotent, from any thread.
+    virtual void Cancel() = 0;
+  };
+
+  struct Load {
+    int64_t waiting = 0, running = 0;                 // requests
+    double waiting_seconds = 0, running_seconds = 0;  // of audio
+    double queue_seconds = 0;                         // the bound
+  };
+
+  Dispatcher(std::shared_ptr<Recognizer> recognizer, const DispatcherOptions& options);
+  ~Dispatcher();
+
+  Dispatcher(const Dispatcher&) = delete;
+  Dispatcher& operator=(const Dispatcher&) = delete;
+
+  // ResourceExhausted when the queue is full, Unavailable after Drain, InvalidArgument for options that the engine
+  // refuses. On an error on_done is not called.
+  absl::StatusOr<std::shared_ptr<Ticket>> Submit(Work work);
+
+  // When a full queue will have room, judging by the last minute's speed; ≥ 1 s.
+  double RetryAfterSeconds() const;
+
+  // Accepts nothing from now on; what was accepted goes on. Idempotent.
+  void Drain();
+
+  Load load() const;
+
+ private:
+  struct State;
+  const std::shared_ptr<State> state_;
+};
+
+}  // namespace tutti

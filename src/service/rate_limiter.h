@@ -1,0 +1,39 @@
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "base/mutex.h"
+
+namespace tutti {
+
+// A token bucket a tenant: `per_minute` requests on average, `burst` at once. Buckets that are full again are
+// forgotten, so that memory is bounded by the tenants of the last minute.
+//
+// Thread-safe: any number of threads may call any method at the same time.
+class RateLimiter {
+ public:
+  using Time = std::chrono::steady_clock::time_point;
+
+  // 0 per minute: no limit.
+  RateLimiter(double per_minute, double burst) : per_second_(per_minute / 60), burst_(burst) {}
+
+  // Takes a token. Without one, how long until there is one: the client's Retry-After.
+  std::optional<std::chrono::duration<double>> Take(const std::string& tenant, Time now) TUTTI_EXCLUDES(mu_);
+
+ private:
+  struct Bucket {
+    double tokens = 0;
+    Time filled;
+  };
+
+  const double per_second_, burst_;
+
+  Mutex mu_;
+  std::map<std::string, Bucket> buckets_ TUTTI_GUARDED_BY(mu_);
+  Time swept_ TUTTI_GUARDED_BY(mu_);
+};
+
+}  // namespace tutti
