@@ -65,12 +65,19 @@ struct TranscribeOptions {
   // Called from the recogniser's threads, never two at a time for one request and never after its on_done; must be
   // quick and must not throw.
   std::function<void(const Progress&)> progress;
+  // Each segment as soon as it and all that were cut before it are recognised: by time, within a channel. Under the
+  // same rules as progress, which comes after it.
+  std::function<void(const Segment&)> on_segment;
 };
 
 // Audio to transcribe.
 class AudioInput {
  public:
   static AudioInput File(std::string path);
+  // A file that came from a stranger under the name `name`, which stands in messages and results instead of the path:
+  // what is in it must be a container on the allow-list; only a name in .pcm, .raw or .g722, or raw_format, lets it be
+  // headerless.
+  static AudioInput Upload(std::string path, std::string name);
   // A whole encoded file in memory. `name` is for messages and results.
   static AudioInput Bytes(std::shared_ptr<const std::string> bytes, std::string name);
   // Decoded samples, interleaved when channels > 1, in [-1, 1].
@@ -82,6 +89,7 @@ class AudioInput {
   friend struct AudioInputAccess;
   std::string name_;
   std::string path_;
+  bool is_upload_ = false;
   std::shared_ptr<const std::string> bytes_;
   std::shared_ptr<const std::vector<float>> samples_;
   int sample_rate_ = 0;
@@ -98,6 +106,16 @@ class Transcription {
   virtual bool done() const = 0;
   // Work that has not started will not; Wait returns Cancelled unless the result was already complete. Idempotent.
   virtual void Cancel() = 0;
+};
+
+// What a recogniser has done since its start, and has to do.
+struct RecognizerStats {
+  int64_t pending = 0;        // requests accepted and not finished
+  double queued_seconds = 0;  // audio of segments that wait for a worker
+  int64_t batches = 0;
+  double batched_seconds = 0;       // audio recognised in them
+  double network_seconds = 0;       // CPU time of the workers in the network
+  double batch_budget_seconds = 0;  // what a batch may hold
 };
 
 // Voice activity of a live stream; see VadEvent. Not thread-safe, one owner each; independent of every other stream.
@@ -147,6 +165,7 @@ class Recognizer {
   };
   virtual absl::StatusOr<SpeechResult> DetectSpeech(AudioInput input, const TranscribeOptions& options = {}) = 0;
 
+  virtual RecognizerStats stats() const = 0;
   virtual int threads() const = 0;
   // In use by the recognition model; kF32 without one.
   virtual ComputeType compute_type() const = 0;

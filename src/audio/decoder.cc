@@ -177,6 +177,12 @@ absl::StatusOr<std::unique_ptr<AudioDecoder>> AudioDecoder::OpenFile(const std::
   return Open(path, options, std::move(source));
 }
 
+absl::StatusOr<std::unique_ptr<AudioDecoder>> AudioDecoder::OpenUpload(const std::string& path, const std::string& name,
+                                                                       const DecodeOptions& options) {
+  TUTTI_ASSIGN_OR_RETURN(auto source, OpenLibavUpload(path, name, options));
+  return Open(name, options, std::move(source));
+}
+
 absl::StatusOr<std::unique_ptr<AudioDecoder>> AudioDecoder::OpenMemory(std::span<const std::byte> bytes,
                                                                        std::string name, const DecodeOptions& options) {
   TUTTI_ASSIGN_OR_RETURN(auto source, OpenLibavMemory(bytes, name, options));

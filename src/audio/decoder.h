@@ -41,6 +41,10 @@ class AudioDecoder {
   // NotFound / InvalidArgument with the file name and libav's reason. A file without an audio stream is
   // InvalidArgument.
   static absl::StatusOr<std::unique_ptr<AudioDecoder>> OpenFile(const std::string& path, const DecodeOptions& options);
+  // A file from a stranger, who calls it `name`: its content must be of a container on the allow-list, or the name's
+  // ending or options.raw must say that it is headerless. Messages never tell the path.
+  static absl::StatusOr<std::unique_ptr<AudioDecoder>> OpenUpload(const std::string& path, const std::string& name,
+                                                                  const DecodeOptions& options);
   // `bytes` must outlive the decoder. `name` is for messages.
   static absl::StatusOr<std::unique_ptr<AudioDecoder>> OpenMemory(std::span<const std::byte> bytes, std::string name,
                                                                   const DecodeOptions& options);

@@ -337,6 +337,11 @@ absl::StatusOr<std::unique_ptr<SampleSource>> OpenLibav(std::unique_ptr<LibavInp
   return source;
 }
 
+bool HasRawEnding(std::string_view name) { return name.ends_with(".pcm") || name.ends_with(".raw"); }
+
+// G.722 has no header; libav would believe in anything that its content looks like first.
+constexpr std::string_view kG722Ending = ".g722";
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<SampleSource>> OpenLibavFile(const std::string& path, const DecodeOptions& options) {
@@ -344,13 +349,25 @@ absl::StatusOr<std::unique_ptr<SampleSource>> OpenLibavFile(const std::string& p
   std::string_view demuxers = RecogniseContainer(input->head());
   bool raw = options.raw;
   if (demuxers.empty()) {
-    const std::string_view name = path;
     // An empty file is audio without samples, as empty memory is.
-    raw = raw || name.ends_with(".pcm") || name.ends_with(".raw") || input->head().empty();
-    // G.722 has no header; libav would believe in anything that its content looks like first.
-    if (name.ends_with(".g722")) demuxers = "g722";
+    raw = raw || HasRawEnding(path) || input->head().empty();
+    if (path.ends_with(kG722Ending)) demuxers = "g722";
   }
   return OpenLibav(std::move(input), path, demuxers, raw ? &options.raw_format : nullptr, options);
+}
+
+absl::StatusOr<std::unique_ptr<SampleSource>> OpenLibavUpload(const std::string& path, const std::string& name,
+                                                              const DecodeOptions& options) {
+  TUTTI_ASSIGN_OR_RETURN(auto input, LibavInput::FromFile(path));
+  std::string_view demuxers = RecogniseContainer(input->head());
+  const bool headerless = HasRawEnding(name) || input->head().empty();
+  if (demuxers.empty() && name.ends_with(kG722Ending)) demuxers = "g722";
+  if (demuxers.empty() && !headerless && !options.raw) {
+    return InvalidArgument("{}: is not audio in a known format (headerless audio needs raw_format, or a name in .pcm)",
+                           name);
+  }
+  const bool raw = options.raw || (demuxers.empty() && headerless);
+  return OpenLibav(std::move(input), name, demuxers, raw ? &options.raw_format : nullptr, options);
 }
 
 absl::StatusOr<std::unique_ptr<SampleSource>> OpenLibavMemory(std::span<const std::byte> bytes, const std::string& name,

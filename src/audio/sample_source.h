@@ -33,6 +33,8 @@ class SampleSource {
 
 // Demuxed and decoded by libav.
 absl::StatusOr<std::unique_ptr<SampleSource>> OpenLibavFile(const std::string& path, const DecodeOptions& options);
+absl::StatusOr<std::unique_ptr<SampleSource>> OpenLibavUpload(const std::string& path, const std::string& name,
+                                                              const DecodeOptions& options);
 absl::StatusOr<std::unique_ptr<SampleSource>> OpenLibavMemory(std::span<const std::byte> bytes, const std::string& name,
                                                               const DecodeOptions& options);
 

@@ -14,6 +14,7 @@ struct AudioInputAccess {
     if (input.samples_ != nullptr) {
       return AudioDecoder::OpenSamples(*input.samples_, input.sample_rate_, input.sample_channels_, options);
     }
+    if (input.is_upload_) return AudioDecoder::OpenUpload(input.path_, input.name_, options);
     return AudioDecoder::OpenFile(input.path_, options);
   }
 
@@ -30,6 +31,14 @@ AudioInput AudioInput::File(std::string path) {
   AudioInput input;
   input.name_ = path;
   input.path_ = std::move(path);
+  return input;
+}
+
+AudioInput AudioInput::Upload(std::string path, std::string name) {
+  AudioInput input;
+  input.name_ = std::move(name);
+  input.path_ = std::move(path);
+  input.is_upload_ = true;
   return input;
 }
 

@@ -101,7 +101,7 @@ void Feed::Cut(VadSegment segment, int channel, std::span<const float> samples) 
   queued->start_ms = segment.start_ms;
   queued->end_ms = segment.end_ms;
   queued->channel = channel;
-  request_->ExpectSegment();
+  queued->number = request_->ExpectSegment();
   cut_.push_back(std::move(queued));
   ReachSyncPoint(sync_points_, "Feeder:segment_cut");
 }

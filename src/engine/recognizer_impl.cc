@@ -82,7 +82,8 @@ absl::Status RecognizerImpl::Start() {
     if (options_.latency) team_ = std::make_unique<Team>(options_.threads - 1);
     for (int i = 0; i < (options_.latency ? 1 : options_.threads); ++i) {
       workers_.emplace_back([this] {
-        Worker(parts_, segments_, RowsIn(options_.batch_seconds, parts_), team_.get(), options_.sync_points).Run();
+        Worker(parts_, segments_, RowsIn(options_.batch_seconds, parts_), team_.get(), counts_, options_.sync_points)
+            .Run();
       });
     }
     // Before there is work: a worker's memory comes from where it is first touched.
@@ -170,6 +171,16 @@ absl::StatusOr<Recognizer::SpeechResult> RecognizerImpl::DetectSpeech(AudioInput
                                                                       const TranscribeOptions& options) {
   if (parts_.vad == nullptr) return FailedPrecondition("{}: no VAD model is loaded", input.name());
   return NoThrow(input.name(), [&] { return tutti::DetectSpeech(parts_.vad, input, options, options_.sync_points); });
+}
+
+RecognizerStats RecognizerImpl::stats() const {
+  const double seconds_per_row = MsPerRow(parts_) / 1000;
+  return {.pending = requests_->pending(),
+          .queued_seconds = static_cast<double>(segments_.rows()) * seconds_per_row,
+          .batches = counts_.batches,
+          .batched_seconds = static_cast<double>(counts_.rows) * seconds_per_row,
+          .network_seconds = static_cast<double>(counts_.network_us) * 1e-6,
+          .batch_budget_seconds = options_.batch_seconds};
 }
 
 ComputeType RecognizerImpl::compute_type() const {

@@ -43,6 +43,7 @@ class RecognizerImpl final : public Recognizer {
                        const OnResult& on_result) override;
   absl::StatusOr<std::unique_ptr<VadSession>> OpenStream(const VadOptions& options) override;
   absl::StatusOr<SpeechResult> DetectSpeech(AudioInput input, const TranscribeOptions& options) override;
+  RecognizerStats stats() const override;
   int threads() const override { return options_.threads; }
   ComputeType compute_type() const override;
   VadOptions default_vad_options() const override;
@@ -62,6 +63,7 @@ class RecognizerImpl final : public Recognizer {
 
   FeedQueue feeds_;
   SegmentQueue segments_;
+  WorkerCounts counts_;
   const std::shared_ptr<RequestTable> requests_;
   std::unique_ptr<Team> team_;  // in latency mode: of the only worker
   std::vector<std::thread> workers_, decoders_;

@@ -44,13 +44,13 @@ void Request::Decoded(int64_t audio_ms) {
     MutexLock lock(mu_);
     progress_.audio_ms_decoded = audio_ms;
   }
-  ReportProgress();
+  Report();
 }
 
-void Request::ExpectSegment() {
+int64_t Request::ExpectSegment() {
   MutexLock lock(mu_);
-  ++expected_segments_;
   ++progress_.segments_found;
+  return expected_segments_++;
 }
 
 void Request::FeedingDone(const Recording& recording) {
@@ -67,14 +67,16 @@ void Request::FeedingDone(const Recording& recording) {
     if (!complete()) return;
     transcript = Assemble();
   }
+  Report();  // a worker may have added the last segment and not have come to that yet
   Finish(std::move(transcript));
 }
 
-void Request::AddSegment(Segment segment, double seconds) {
+void Request::AddSegment(int64_t number, Segment segment, double seconds) {
   Transcript transcript;
   bool last = false;
   {
     MutexLock lock(mu_);
+    if (options_.on_segment) untold_.emplace(number, segment);
     transcript_.segments.push_back(std::move(segment));
     transcript_.timings.recognise += seconds;
     ++finished_segments_;
@@ -82,7 +84,7 @@ void Request::AddSegment(Segment segment, double seconds) {
     last = complete();
     if (last) transcript = Assemble();
   }
-  ReportProgress();
+  Report();
   if (last) Finish(std::move(transcript));
 }
 
@@ -107,16 +109,22 @@ void Request::FailStopped() {
   }
 }
 
-void Request::ReportProgress() {
-  if (!options_.progress) return;
+void Request::Report() {
+  if (!options_.progress && !options_.on_segment) return;
   MutexLock one_at_a_time(progress_mu_);
   if (ending_) return;
   Progress progress;
+  std::vector<Segment> segments;
   {
     MutexLock lock(mu_);
     progress = progress_;
+    for (auto next = untold_.begin(); next != untold_.end() && next->first == next_untold_; ++next_untold_) {
+      segments.push_back(std::move(next->second));
+      next = untold_.erase(next);
+    }
   }
-  options_.progress(progress);
+  for (const Segment& segment : segments) options_.on_segment(segment);
+  if (options_.progress) options_.progress(progress);
 }
 
 void Request::Finish(absl::StatusOr<Transcript> result) {

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -56,11 +57,12 @@ class Request final : public Transcription {
 
   // For the feeder. Each segment is announced before it is queued, FeedingDone comes after the last.
   void Decoded(int64_t audio_ms) TUTTI_EXCLUDES(mu_);
-  void ExpectSegment() TUTTI_EXCLUDES(mu_);
+  // Returns the segment's number, from 0.
+  int64_t ExpectSegment() TUTTI_EXCLUDES(mu_);
   void FeedingDone(const Recording& recording) TUTTI_EXCLUDES(mu_);
 
-  // For workers. `seconds` is the segment's share of its batch's time.
-  void AddSegment(Segment segment, double seconds) TUTTI_EXCLUDES(mu_);
+  // For workers. `number` is what ExpectSegment returned, `seconds` the segment's share of its batch's time.
+  void AddSegment(int64_t number, Segment segment, double seconds) TUTTI_EXCLUDES(mu_);
 
   // Ends it with an error, unless it has ended before.
   void Fail(const absl::Status& status) { Finish(status); }
@@ -70,7 +72,7 @@ class Request final : public Transcription {
  private:
   bool complete() const TUTTI_REQUIRES(mu_) { return fed_ && finished_segments_ == expected_segments_; }
   Transcript Assemble() TUTTI_REQUIRES(mu_);
-  void ReportProgress() TUTTI_EXCLUDES(mu_, progress_mu_);
+  void Report() TUTTI_EXCLUDES(mu_, progress_mu_);
   void Finish(absl::StatusOr<Transcript> result) TUTTI_EXCLUDES(mu_, progress_mu_);
 
   const Identity identity_;
@@ -86,12 +88,15 @@ class Request final : public Transcription {
   absl::StatusOr<Transcript> result_;
   Recognizer::OnDone on_done_;
 
-  Mutex progress_mu_;  // held while the caller's progress function runs; taken before mu_
+  Mutex progress_mu_;  // held while the caller's progress and segment functions run; taken before mu_
 
   mutable Mutex mu_;
   CondVar finished_;
   Transcript transcript_ TUTTI_GUARDED_BY(mu_);
   Progress progress_ TUTTI_GUARDED_BY(mu_);
+  // Finished and not yet told to on_segment, by number; empty without one.
+  std::map<int64_t, Segment> untold_ TUTTI_GUARDED_BY(mu_);
+  int64_t next_untold_ TUTTI_GUARDED_BY(mu_) = 0;
   int64_t expected_segments_ TUTTI_GUARDED_BY(mu_) = 0;
   int64_t finished_segments_ TUTTI_GUARDED_BY(mu_) = 0;
   bool fed_ TUTTI_GUARDED_BY(mu_) = false;

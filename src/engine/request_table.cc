@@ -54,6 +54,11 @@ void RequestTable::Close() {
   if (thread_.joinable()) thread_.join();
 }
 
+int64_t RequestTable::pending() const {
+  MutexLock lock(mu_);
+  return static_cast<int64_t>(pending_.size());
+}
+
 void RequestTable::OnCancelled(int64_t id) {
   MutexLock lock(mu_);
   cancelled_.push_back(id);

@@ -41,6 +41,8 @@ class RequestTable final : public RequestObserver, public std::enable_shared_fro
   // for several threads at once.
   void Close() TUTTI_EXCLUDES(mu_);
 
+  int64_t pending() const TUTTI_EXCLUDES(mu_);
+
   void OnCancelled(int64_t id) override TUTTI_EXCLUDES(mu_);
   void OnFinished(int64_t id) override TUTTI_EXCLUDES(mu_);
 
@@ -54,7 +56,7 @@ class RequestTable final : public RequestObserver, public std::enable_shared_fro
   std::function<void()> drop_stopped_;
   std::thread thread_;
 
-  Mutex mu_;
+  mutable Mutex mu_;
   CondVar stopped_;  // a request stopped, a deadline was added, or Close
   CondVar room_;     // a request finished, or Close
   std::map<int64_t, std::shared_ptr<Request>> pending_ TUTTI_GUARDED_BY(mu_);

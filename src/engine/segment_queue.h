@@ -16,6 +16,7 @@ namespace tutti {
 // A stretch of speech on its way to a worker.
 struct QueuedSegment {
   std::shared_ptr<Request> request;
+  int64_t number = 0;  // what Request::ExpectSegment returned
   int64_t start_ms = 0;
   int64_t end_ms = 0;
   int channel = 0;

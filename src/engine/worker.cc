@@ -43,13 +43,16 @@ void Worker::TryRecognise(Batch batch) {
     parts_.asr->Recognise({features, width, offsets_}, workspace_, hypotheses_);
   }
   ReachSyncPoint(sync_points_, "Worker:network_done");
+  ++counts_.batches;
+  counts_.rows += offsets_.back();
+  counts_.network_us += static_cast<int64_t>(seconds * 1e6);
 
   std::vector<Segment> segments;
   for (size_t i = 0; i < batch.size(); ++i) segments.push_back(ToSegment(*batch[i], hypotheses_[i]));
   // From here on nothing fails: a segment must not be reported twice.
   for (size_t i = 0; i < batch.size(); ++i) {
     const double share = static_cast<double>(batch[i]->rows) / static_cast<double>(offsets_.back());
-    batch[i]->request->AddSegment(std::move(segments[i]), seconds * share);
+    batch[i]->request->AddSegment(batch[i]->number, std::move(segments[i]), seconds * share);
   }
 }
 

@@ -19,12 +19,12 @@ Segment SegmentAt(int64_t start_ms, int channel, std::string text) {
 TEST(RequestTest, SegmentsAreRestoredToTheirOrderWhateverTheWorkersDid) {
   const auto request = MakeRequest();
   for (int i = 0; i < 4; ++i) request->ExpectSegment();
-  request->AddSegment(SegmentAt(500, 0, "three"), 0.25);
-  request->AddSegment(SegmentAt(0, 1, "two"), 0.25);
+  request->AddSegment(2, SegmentAt(500, 0, "three"), 0.25);
+  request->AddSegment(1, SegmentAt(0, 1, "two"), 0.25);
   request->FeedingDone({.duration_ms = 900, .channels = 2, .truncated = true, .timings = {.decode = 1, .vad = 2}});
-  request->AddSegment(SegmentAt(0, 0, "one"), 0.25);
+  request->AddSegment(0, SegmentAt(0, 0, "one"), 0.25);
   EXPECT_FALSE(request->done());
-  request->AddSegment(SegmentAt(700, 0, ""), 0.25);
+  request->AddSegment(3, SegmentAt(700, 0, ""), 0.25);
   ASSERT_TRUE(request->done());
   const Transcript& transcript = *request->Wait();
   EXPECT_EQ(transcript.text, "one two three");
@@ -56,7 +56,7 @@ TEST(RequestTest, TheFirstEndCountsAndIsToldOnce) {
   request->ExpectSegment();
   request->Fail(absl::InvalidArgumentError("first"));
   request->Fail(absl::InternalError("second"));
-  request->AddSegment(SegmentAt(0, 0, "late"), 0);
+  request->AddSegment(0, SegmentAt(0, 0, "late"), 0);
   request->FeedingDone({});
   request->Cancel();
   EXPECT_EQ(told, 1);
@@ -71,7 +71,7 @@ TEST(RequestTest, EverySegmentOfManyWorkersArrives) {
   std::vector<std::thread> threads;
   for (int t = 0; t < kThreads; ++t) {
     threads.emplace_back([&request, t] {
-      for (int i = 0; i < kEach; ++i) request->AddSegment(SegmentAt(i * kThreads + t, 0, ""), 0);
+      for (int i = 0; i < kEach; ++i) request->AddSegment(i * kThreads + t, SegmentAt(i * kThreads + t, 0, ""), 0);
     });
   }
   const Transcript transcript = *request->Wait();
@@ -101,13 +101,49 @@ TEST(RequestTest, ProgressNeverRunsTwiceAtATimeNorBackwardsNorAfterTheEnd) {
   request->FeedingDone({});
   std::vector<std::thread> threads;
   for (int t = 0; t < kThreads; ++t) {
-    threads.emplace_back([&request] {
-      for (int i = 0; i < kEach; ++i) request->AddSegment({}, 0);
+    threads.emplace_back([&request, t] {
+      for (int i = 0; i < kEach; ++i) request->AddSegment(t * kEach + i, {}, 0);
     });
   }
   request->Wait();
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(last, kThreads * kEach);
+}
+
+TEST(RequestTest, SegmentsAreToldInOrderAsSoonAsAllBeforeThemAreThere) {
+  std::string told;
+  TranscribeOptions options;
+  options.on_segment = [&told](const Segment& segment) { told += segment.text; };
+  const auto request = MakeRequest(options, [&told](const auto&) { told += "."; });
+  for (int i = 0; i < 4; ++i) EXPECT_EQ(request->ExpectSegment(), i);
+  request->AddSegment(1, SegmentAt(200, 0, "b"), 0);
+  EXPECT_EQ(told, "");
+  request->AddSegment(0, SegmentAt(0, 0, "a"), 0);
+  EXPECT_EQ(told, "ab");
+  request->AddSegment(3, SegmentAt(600, 0, "d"), 0);
+  request->AddSegment(2, SegmentAt(400, 0, "c"), 0);
+  EXPECT_EQ(told, "abcd");
+  request->FeedingDone({});
+  EXPECT_EQ(told, "abcd.");
+  EXPECT_EQ(request->Wait()->text, "a b c d");
+}
+
+TEST(RequestTest, SegmentsOfManyWorkersAreToldInOrderAndAllBeforeTheEnd) {
+  constexpr int kThreads = 8, kEach = 200;
+  int64_t told = 0;
+  TranscribeOptions options;
+  options.on_segment = [&told](const Segment& segment) { EXPECT_EQ(segment.start_ms, told++); };
+  const auto request = MakeRequest(options, [&told](const auto&) { EXPECT_EQ(told, kThreads * kEach); });
+  for (int i = 0; i < kThreads * kEach; ++i) request->ExpectSegment();
+  request->FeedingDone({});
+  std::vector<std::thread> threads;
+  for (int t = 0; t < kThreads; ++t) {
+    threads.emplace_back([&request, t] {
+      for (int i = t; i < kThreads * kEach; i += kThreads) request->AddSegment(i, SegmentAt(i, 0, ""), 0);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_TRUE(request->done());
 }
 
 }  // namespace
