@@ -160,6 +160,8 @@ std::string Render(const Transcript& transcript, Format format, bool with_timing
   return "";
 }
 
+std::string RenderSegment(const Segment& segment) { return Dump(SegmentJson(segment), -1); }
+
 std::string RenderError(std::string_view file, const absl::Status& status) {
   return Dump({{"file", file},
                {"error", {{"code", absl::StatusCodeToString(status.code())}, {"message", Message(status)}}}},

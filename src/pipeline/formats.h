@@ -19,6 +19,9 @@ std::string_view Extension(Format format);                  // without the dot
 // `with_timings` false leaves out what differs between two runs.
 std::string Render(const Transcript& transcript, Format format, bool with_timings = true);
 
+// One segment as it stands in that JSON, on one line without a line break.
+std::string RenderSegment(const Segment& segment);
+
 // What a failed recording prints in jsonl: {"file": …, "error": {"code": …, "message": …}}.
 std::string RenderError(std::string_view file, const absl::Status& status);
 

@@ -1,0 +1,171 @@
+#include "server/connection.h"
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "server/router.h"
+#include "service/api_error.h"
+
+namespace tutti {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using Json = nlohmann::ordered_json;
+
+constexpr std::chrono::seconds kGoodbye{5};
+
+// The key of a request: Authorization: Bearer KEY, or where a client cannot send headers, ?key=KEY.
+std::string KeyOf(const HttpExchange& exchange) {
+  constexpr std::string_view kBearer = "bearer ";
+  const std::string_view header = exchange.header("Authorization");
+  if (header.size() > kBearer.size()) {
+    std::string scheme(header.substr(0, kBearer.size()));
+    std::ranges::transform(scheme, scheme.begin(), [](unsigned char c) { return std::tolower(c); });
+    if (scheme == kBearer) return std::string(header.substr(kBearer.size()));
+  }
+  Fields query;
+  if (exchange.wants_websocket() && query.AddQuery(exchange.query()).ok()) return query.Text("key");
+  return "";
+}
+
+// Sets the context's tenant.
+absl::Status Authenticate(Service& service, HttpExchange& exchange, RequestContext& context) {
+  context.tenant = exchange.transport().peer();
+  if (service.keys == nullptr) return absl::OkStatus();
+  const std::string key = KeyOf(exchange);
+  const std::string_view tenant = service.keys->TenantOf(key);
+  if (tenant.empty()) {
+    return absl::UnauthenticatedError(key.empty() ? "an API key is needed: Authorization: Bearer KEY"
+                                                  : "this API key is not valid");
+  }
+  context.tenant = tenant;
+  return absl::OkStatus();
+}
+
+absl::Status Admit(Service& service, HttpExchange& exchange, const Route& route, RequestContext& context) {
+  if (route.is_open) return absl::OkStatus();
+  TUTTI_RETURN_IF_ERROR(Authenticate(service, exchange, context));
+  if (exchange.method() != "POST") return absl::OkStatus();
+  if (service.draining) return Unavailable("the service is shutting down");
+  if (const auto wait = service.limiter.Take(context.tenant, Clock::now())) {
+    absl::Status status = ResourceExhausted("too many requests: {} a minute are allowed, try again in {:.0f} s",
+                                            service.options.limits.requests_per_minute, std::ceil(wait->count()));
+    return status;
+  }
+  return absl::OkStatus();
+}
+
+void AddCommonHeaders(const Service& service, HttpExchange& exchange, const RequestContext& context) {
+  exchange.AddHeader("X-Request-Id", context.request_id);
+  exchange.AddHeader("X-Content-Type-Options", "nosniff");
+  exchange.AddHeader("Referrer-Policy", "no-referrer");
+  exchange.AddHeader("Cache-Control", exchange.path().starts_with("/assets/") ? "no-cache" : "no-store");
+  if (exchange.transport().is_tls()) exchange.AddHeader("Strict-Transport-Security", "max-age=31536000");
+  const std::string_view origin = exchange.header("Origin");
+  const auto& allowed = service.options.security.cors_origins;
+  if (!origin.empty() && std::ranges::find(allowed, origin) != allowed.end()) {
+    exchange.AddHeader("Access-Control-Allow-Origin", std::string(origin));
+    exchange.AddHeader("Access-Control-Expose-Headers", "X-Request-Id, Retry-After, Location");
+    exchange.AddHeader("Vary", "Origin");
+  }
+}
+
+Awaitable<void> AnswerPreflight(HttpExchange& exchange) {
+  exchange.AddHeader("Access-Control-Allow-Methods", "GET, POST, DELETE");
+  exchange.AddHeader("Access-Control-Allow-Headers", "Authorization, Content-Type, X-Request-Timeout, traceparent");
+  exchange.AddHeader("Access-Control-Max-Age", "600");
+  co_await exchange.Send(204, "", "");
+}
+
+void LogRequest(const Service& service, const HttpExchange& exchange, const RequestContext& context,
+                std::string_view route) {
+  const double seconds = std::chrono::duration<double>(Clock::now() - context.began).count();
+  const LogLevel level = exchange.status() >= 500 ? LogLevel::kWarning : LogLevel::kInfo;
+  if (!service.log->on(level)) return;
+  Json line = {
+      {"request_id", context.request_id},    {"trace_id", context.trace_id}, {"tenant", context.tenant},
+      {"peer", exchange.transport().peer()}, {"method", exchange.method()},  {"route", route},
+      {"status", exchange.status()},         {"seconds", seconds},           {"received_bytes", exchange.body_bytes()},
+      {"sent_bytes", exchange.sent_bytes()}};
+  if (!context.parent_id.empty()) line["parent_id"] = context.parent_id;
+  if (!context.error_code.empty()) line["error"] = context.error_code;
+  if (!context.model.empty()) {
+    const Timings& t = context.timings;
+    line["model"] = context.model;
+    line["audio_seconds"] = context.audio_seconds;
+    line["stages"] = {
+        {"decode", t.decode}, {"vad", t.vad}, {"features", t.features}, {"recognise", t.recognise}, {"wall", t.wall}};
+  }
+  service.log->Write(level, "request", line);
+}
+
+Awaitable<void> Answer(Service& service, HttpExchange& exchange, RequestContext& context, const Route* route,
+                       bool path_known) {
+  if (exchange.method() == "OPTIONS" && !exchange.header("Origin").empty()) {
+    co_return co_await AnswerPreflight(exchange);
+  }
+  if (route == nullptr) {
+    if (path_known) {
+      co_return co_await exchange.Send(
+          405, "application/json",
+          ErrorJson(InvalidArgument("{} is not what {} is for", exchange.method(), exchange.path())));
+    }
+    co_return co_await SendError(service, exchange, context, NotFound("there is nothing at {}", exchange.path()));
+  }
+  const absl::Status admitted = Admit(service, exchange, *route, context);
+  if (!admitted.ok()) co_return co_await SendError(service, exchange, context, admitted);
+  std::string failure;
+  try {
+    co_return co_await route->handler(service, exchange, context);
+  } catch (const std::exception& e) {
+    failure = e.what();
+  }
+  const Json line = {{"request_id", context.request_id}, {"what", failure}};
+  service.log->Write(LogLevel::kError, "exception", line);
+  if (exchange.status() == 0) {
+    co_await SendError(service, exchange, context, absl::InternalError("an error of the service; its log tells more"));
+  }
+}
+
+// Counts what runs, so that a drain can wait for it.
+class Active {
+ public:
+  explicit Active(Service& service) : service_(service) { ++service_.active; }
+  ~Active() { --service_.active; }
+  Active(const Active&) = delete;
+  Active& operator=(const Active&) = delete;
+
+ private:
+  Service& service_;
+};
+
+}  // namespace
+
+Awaitable<void> ServeConnection(Service& service, std::unique_ptr<Transport> transport) {
+  if (const IoError error = co_await transport->Handshake(Clock::now() + service.http.header_time)) co_return;
+  std::string buffer;
+  for (bool go_on = true; go_on;) {
+    HttpExchange exchange(*transport, buffer, service.http);
+    if (!co_await exchange.ReadHeader()) break;
+    const Active active(service);
+    RequestContext context;
+    context.began = Clock::now();
+    context.request_id = RandomHex(16);
+    const TraceParent parent = ParseTraceParent(exchange.header("traceparent"));
+    context.trace_id = parent.trace_id.empty() ? RandomHex(32) : parent.trace_id;
+    context.parent_id = parent.parent_id;
+    AddCommonHeaders(service, exchange, context);
+    bool path_known = false;
+    const Route* route = FindRoute(exchange.method(), exchange.path(), path_known);
+    co_await Answer(service, exchange, context, route, path_known);
+    const std::string pattern(route != nullptr ? route->pattern : "none");
+    service.metrics.CountRequest(pattern, exchange.status(),
+                                 std::chrono::duration<double>(Clock::now() - context.began).count());
+    LogRequest(service, exchange, context, pattern);
+    go_on = co_await exchange.Finish(service.draining);
+  }
+  co_await transport->Close(Clock::now() + kGoodbye);
+}
+
+}  // namespace tutti

@@ -1,0 +1,34 @@
+#include "server/router.h"
+
+namespace tutti {
+
+const Route* FindRoute(std::string_view method, std::string_view path, bool& path_known) {
+  static constexpr Route kRoutes[] = {
+      {"POST", "/v1/audio/transcriptions", HandleOpenAiTranscription},
+      {"GET", "/v1/models", HandleModels},
+      {"GET", "/v1/models/*", HandleModels},
+      {"POST", "/v1/transcribe", HandleTranscribe},
+      {"GET", "/v1/status", HandleStatus},
+      {"POST", "/recognition", HandleRecognition},
+      {"POST", "/asr", HandleAsr},
+      {"GET", "/metrics", HandleMetrics},
+      {"GET", "/health", HandleHealth, true},
+      {"GET", "/healthz", HandleAlive, true},
+      {"GET", "/readyz", HandleReady, true},
+      {"GET", "/", HandleAsset, true},
+      {"GET", "/openapi.json", HandleAsset, true},
+      {"GET", "/assets/*", HandleAsset, true},
+  };
+  if (method == "HEAD") method = "GET";
+  path_known = false;
+  for (const Route& route : kRoutes) {
+    const bool is_prefix = route.pattern.ends_with('*');
+    const std::string_view fixed = route.pattern.substr(0, route.pattern.size() - (is_prefix ? 1 : 0));
+    if (is_prefix ? !path.starts_with(fixed) : path != fixed) continue;
+    if (route.method == method) return &route;
+    path_known = true;
+  }
+  return nullptr;
+}
+
+}  // namespace tutti

@@ -1,0 +1,176 @@
+#include "server/server.h"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/ssl/context.hpp>
+#include <csignal>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "server/connection.h"
+#include "server/listener.h"
+#include "server/service.h"
+
+namespace tutti {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using Json = nlohmann::ordered_json;
+
+constexpr std::chrono::milliseconds kDrainPoll{20};
+
+LogLevel ParseLevel(const std::string& name) {
+  if (name == "debug") return LogLevel::kDebug;
+  if (name == "warning") return LogLevel::kWarning;
+  return name == "error" ? LogLevel::kError : LogLevel::kInfo;
+}
+
+absl::StatusOr<std::shared_ptr<const KeyStore>> LoadKeys(const ServeOptions& options) {
+  if (options.security.keys.empty()) return nullptr;
+  TUTTI_ASSIGN_OR_RETURN(KeyStore keys, KeyStore::Load(options.security.keys));
+  return std::make_shared<const KeyStore>(std::move(keys));
+}
+
+}  // namespace
+
+struct Server::Parts {
+  explicit Parts(const ServeOptions& options) : service(options, io), acceptor(io), signals(io), stop(io) {}
+
+  Awaitable<void> AcceptLoop();
+  Awaitable<void> SignalLoop();
+  Awaitable<void> Reload();
+  Awaitable<void> Drain();
+  void StartDraining();
+
+  asio::io_context io{1};
+  Service service;
+  Tcp::acceptor acceptor;
+  std::unique_ptr<asio::ssl::context> tls;
+  asio::signal_set signals;
+  asio::steady_timer stop;
+  bool finished_all = true;
+};
+
+Server::Server(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+Server::~Server() { parts_->service.blocking.join(); }
+
+absl::StatusOr<std::unique_ptr<Server>> Server::Create(const ServeOptions& options, ModelTable::Loader loader) {
+  TUTTI_RETURN_IF_ERROR(Validate(options));
+  auto parts = std::make_unique<Parts>(options);
+  Service& service = parts->service;
+  service.log = std::make_unique<Log>(stderr, ParseLevel(options.log.level));
+  TUTTI_ASSIGN_OR_RETURN(parts->tls, MakeTls(options.listen));
+  TUTTI_ASSIGN_OR_RETURN(parts->acceptor, Listen(parts->io, options.listen));
+  TUTTI_ASSIGN_OR_RETURN(service.keys, LoadKeys(options));
+  TUTTI_RETURN_IF_ERROR(BecomeUser(options.security.user));
+  TUTTI_ASSIGN_OR_RETURN(service.spool, Spool::Create(options.files.spool, options.limits.spool_bytes));
+  TUTTI_ASSIGN_OR_RETURN(service.models, ModelTable::Load(options, std::move(loader)));
+  return std::unique_ptr<Server>(new Server(std::move(parts)));
+}
+
+std::string Server::url() const {
+  IoError ignored;
+  const Tcp::endpoint endpoint = parts_->acceptor.local_endpoint(ignored);
+  const std::string address = endpoint.address().to_string();
+  return fmt::format("{}://{}:{}", parts_->tls != nullptr ? "https" : "http",
+                     endpoint.address().is_v6() ? "[" + address + "]" : address, endpoint.port());
+}
+
+bool Server::Run() {
+  std::signal(SIGPIPE, SIG_IGN);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) parts_->signals.add(signal);
+  asio::co_spawn(parts_->io, parts_->AcceptLoop(), asio::detached);
+  asio::co_spawn(parts_->io, parts_->SignalLoop(), asio::detached);
+  parts_->service.log->Write(LogLevel::kInfo, "listening", {{"url", url()}});
+  parts_->io.run();
+  return parts_->finished_all;
+}
+
+void Server::Stop() {
+  asio::post(parts_->io, [parts = parts_.get()] { parts->StartDraining(); });
+}
+
+Awaitable<void> Server::Parts::AcceptLoop() {
+  while (acceptor.is_open()) {
+    auto [error, socket] = co_await acceptor.async_accept(kAsTuple);
+    if (error == asio::error::operation_aborted) break;
+    if (error) {  // out of file descriptors, mostly: a pause lets some be closed
+      asio::steady_timer pause(io, std::chrono::milliseconds(50));
+      co_await pause.async_wait(kAsTuple);
+      continue;
+    }
+    if (service.connections >= service.options.listen.max_connections) {
+      IoError ignored;
+      socket.non_blocking(true, ignored);
+      constexpr std::string_view kBusy =
+          "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+      if (tls == nullptr) socket.write_some(asio::buffer(kBusy), ignored);
+      continue;
+    }
+    ++service.connections;
+    asio::co_spawn(io, ServeConnection(service, Transport::Create(std::move(socket), tls.get())),
+                   [this](const std::exception_ptr& failure) {
+                     --service.connections;
+                     if (failure == nullptr) return;
+                     try {
+                       std::rethrow_exception(failure);
+                     } catch (const std::exception& e) {
+                       service.log->Write(LogLevel::kError, "connection", {{"what", e.what()}});
+                     }
+                   });
+  }
+}
+
+Awaitable<void> Server::Parts::SignalLoop() {
+  while (true) {
+    const auto [error, signal] = co_await signals.async_wait(kAsTuple);
+    if (error) co_return;
+    const Json line = {{"number", signal}};
+    service.log->Write(LogLevel::kInfo, "signal", line);
+    if (signal == SIGHUP) {
+      co_await Reload();
+    } else if (service.draining) {
+      finished_all = false;
+      io.stop();  // asked twice
+    } else {
+      StartDraining();
+    }
+  }
+}
+
+Awaitable<void> Server::Parts::Reload() {
+  const auto keys = LoadKeys(service.options);
+  if (keys.ok()) service.keys = *keys;
+  const absl::Status models = co_await RunBlocking(service, [this] { return service.models->Reload(); });
+  for (const absl::Status& status : {keys.status(), models}) {
+    if (status.ok()) continue;
+    const Json line = {{"what", Message(status)}};
+    service.log->Write(LogLevel::kError, "reload failed", line);
+  }
+  if (keys.ok() && models.ok()) service.log->Write(LogLevel::kInfo, "reloaded", Json::object());
+}
+
+void Server::Parts::StartDraining() {
+  if (service.draining) return;
+  service.draining = true;
+  IoError ignored;
+  acceptor.close(ignored);
+  service.models->Drain();
+  asio::co_spawn(io, Drain(), asio::detached);
+}
+
+Awaitable<void> Server::Parts::Drain() {
+  const auto deadline = Clock::now() + std::chrono::duration<double>(service.options.limits.drain_seconds);
+  // A connection that stays open for a next request is no reason to stay.
+  while (service.active > 0 && Clock::now() < deadline) {
+    stop.expires_after(kDrainPoll);
+    co_await stop.async_wait(kAsTuple);
+  }
+  finished_all = service.active == 0;
+  const Json line = {{"unfinished", service.active}};
+  service.log->Write(LogLevel::kInfo, "drained", line);
+  io.stop();
+}
+
+}  // namespace tutti

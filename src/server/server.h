@@ -1,0 +1,41 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/status.h"
+#include "service/config.h"
+#include "service/model_table.h"
+
+namespace tutti {
+
+struct Service;
+
+// The service: listens, answers, drains. Run it from the program's main thread; it takes over SIGTERM, SIGINT and
+// SIGHUP while it runs.
+class Server {
+ public:
+  // Opens the port, becomes options.security.user, loads the keys and the models. Errors name the option at fault.
+  static absl::StatusOr<std::unique_ptr<Server>> Create(const ServeOptions& options, ModelTable::Loader loader);
+  ~Server();
+
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  // "http://127.0.0.1:8000"; the port that the system chose when 0 was asked for.
+  std::string url() const;
+
+  // Until a signal ends it, or Stop, then drains: accepts nothing, finishes what was accepted, for drain_seconds at
+  // most. SIGHUP loads keys and models anew. Returns false when something was left unfinished.
+  bool Run();
+  // From any thread.
+  void Stop();
+
+ private:
+  struct Parts;
+  explicit Server(std::unique_ptr<Parts> parts);
+  const std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace tutti

@@ -1,0 +1,76 @@
+#pragma once
+
+#include <boost/asio/thread_pool.hpp>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "server/asio.h"
+#include "server/http_exchange.h"
+#include "service/config.h"
+#include "service/keys.h"
+#include "service/log.h"
+#include "service/metrics.h"
+#include "service/model_table.h"
+#include "service/rate_limiter.h"
+#include "service/spool.h"
+#include "service/transcribe_fields.h"
+
+namespace tutti {
+
+// What all requests share. Each part has a thread contract of its own; the plain members belong to the service's
+// thread.
+struct Service {
+  Service(const ServeOptions& serve_options, asio::io_context& context)
+      : options(serve_options),
+        io(context),
+        limiter(serve_options.limits.requests_per_minute, serve_options.limits.request_burst) {
+    http.max_body_bytes = options.limits.max_body_bytes;
+    http.header_time = std::chrono::milliseconds(static_cast<int64_t>(options.limits.header_seconds * 1000));
+    http.body_time = std::chrono::milliseconds(static_cast<int64_t>(options.limits.body_seconds * 1000));
+    bounds.max_duration_ms = static_cast<int64_t>(options.limits.max_audio_seconds * 1000);
+  }
+
+  const ServeOptions options;
+  asio::io_context& io;
+  asio::thread_pool blocking{2};  // for what waits: disks, databases, loading
+  HttpLimits http;
+  RequestBounds bounds;
+  std::unique_ptr<ModelTable> models;
+  std::shared_ptr<Spool> spool;
+  RateLimiter limiter;
+  Metrics metrics;
+  std::unique_ptr<Log> log;
+
+  std::shared_ptr<const KeyStore> keys;  // null: everybody is welcome
+  int64_t connections = 0;
+  int64_t active = 0;   // requests between header and answer
+  int64_t uploads = 0;  // bodies being received
+  bool draining = false;
+  const std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();
+};
+
+// What is known of a request before its handler runs.
+struct RequestContext {
+  std::string tenant;  // of the API key; without keys, the peer's address
+  std::string request_id;
+  std::string trace_id, parent_id;  // of the client's traceparent, or made here
+  std::chrono::steady_clock::time_point began;
+  // For the log.
+  std::string model;
+  double audio_seconds = 0;
+  Timings timings;
+  std::string error_code;
+};
+
+// Runs `work` on a thread that may wait, and comes back to the service's thread with its result.
+template <typename Work>
+auto RunBlocking(Service& service, Work work) -> Awaitable<decltype(work())> {
+  using Result = decltype(work());
+  co_return co_await asio::co_spawn(
+      service.blocking, [work = std::move(work)]() mutable -> Awaitable<Result> { co_return work(); },
+      asio::use_awaitable);
+}
+
+}  // namespace tutti

@@ -1,0 +1,161 @@
+#include "server/transport.h"
+
+#include <boost/asio/ssl/context.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/core/tcp_stream.hpp>
+#include <boost/beast/http/empty_body.hpp>
+#include <boost/beast/http/message.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/ssl/ssl_stream.hpp>
+#include <boost/beast/websocket.hpp>
+#include <boost/beast/websocket/ssl.hpp>
+#include <type_traits>
+#include <utility>
+
+#include "server/web_socket.h"
+
+namespace tutti {
+namespace {
+
+namespace beast = boost::beast;
+namespace http = beast::http;
+namespace websocket = beast::websocket;
+
+template <typename Stream>
+constexpr bool kIsTls = !std::is_same_v<Stream, beast::tcp_stream>;
+
+template <typename Stream>
+class WebSocketOver final : public WebSocket {
+ public:
+  WebSocketOver(Stream& stream, std::string header) : stream_(stream), header_(std::move(header)) {}
+
+  Awaitable<IoError> Accept(int64_t max_message_bytes, std::chrono::seconds idle) override {
+    beast::get_lowest_layer(stream_).expires_never();  // the WebSocket has time-outs of its own
+    stream_.read_message_max(static_cast<size_t>(max_message_bytes));
+    websocket::stream_base::timeout timeouts{};
+    timeouts.handshake_timeout = std::chrono::seconds(10);
+    timeouts.idle_timeout = idle;
+    timeouts.keep_alive_pings = true;
+    stream_.set_option(timeouts);
+    http::request_parser<http::empty_body> parser;
+    IoError error;
+    parser.put(asio::buffer(header_), error);
+    if (error) co_return error;
+    const bool binary = parser.get()[http::field::sec_websocket_protocol].find("binary") != beast::string_view::npos;
+    stream_.set_option(websocket::stream_base::decorator([binary](websocket::response_type& response) {
+      response.set(http::field::server, "tutti");
+      if (binary) response.set(http::field::sec_websocket_protocol, "binary");
+    }));
+    std::tie(error) = co_await stream_.async_accept(parser.get(), kAsTuple);
+    co_return error;
+  }
+
+  Awaitable<Message> Read(IoError& error) override {
+    beast::flat_buffer buffer;
+    size_t count = 0;
+    std::tie(error, count) = co_await stream_.async_read(buffer, kAsTuple);
+    Message message;
+    if (error) co_return message;
+    message.is_text = stream_.got_text();
+    message.bytes.assign(static_cast<const char*>(buffer.data().data()), count);
+    co_return message;
+  }
+
+  Awaitable<IoError> WriteText(std::string_view text) override {
+    stream_.text(true);
+    const auto [error, count] = co_await stream_.async_write(asio::buffer(text), kAsTuple);
+    co_return error;
+  }
+
+  Awaitable<void> Close(uint16_t code, std::string_view reason) override {
+    co_await stream_.async_close({static_cast<websocket::close_code>(code), {reason.data(), reason.size()}}, kAsTuple);
+  }
+
+ private:
+  websocket::stream<Stream&> stream_;
+  const std::string header_;
+};
+
+template <typename Stream>
+class TransportOver final : public Transport {
+ public:
+  template <typename... Arguments>
+  explicit TransportOver(Arguments&&... arguments) : stream_(std::forward<Arguments>(arguments)...) {
+    IoError ignored;
+    socket().set_option(Tcp::no_delay(true), ignored);
+    const Tcp::endpoint peer = socket().remote_endpoint(ignored);
+    peer_ = peer.address().to_string();
+  }
+
+  Awaitable<IoError> Handshake(Time deadline) override {
+    IoError error;
+    if constexpr (kIsTls<Stream>) {
+      lowest().expires_at(deadline);
+      std::tie(error) = co_await stream_.async_handshake(asio::ssl::stream_base::server, kAsTuple);
+    }
+    co_return error;
+  }
+
+  Awaitable<size_t> Read(std::span<char> into, Time deadline, IoError& error) override {
+    lowest().expires_at(deadline);
+    size_t count = 0;
+    std::tie(error, count) = co_await stream_.async_read_some(asio::buffer(into.data(), into.size()), kAsTuple);
+    co_return count;
+  }
+
+  Awaitable<IoError> Write(std::string_view bytes, Time deadline) override {
+    lowest().expires_at(deadline);
+    const auto [error, count] = co_await asio::async_write(stream_, asio::buffer(bytes), kAsTuple);
+    co_return error;
+  }
+
+  Awaitable<void> WaitForInput(bool& closed) override {
+    closed = false;
+    const auto [error] = co_await socket().async_wait(Tcp::socket::wait_read, kAsTuple);
+    if (error == asio::error::operation_aborted) co_return;
+    IoError available_error;
+    closed = error || socket().available(available_error) == 0 || available_error;
+  }
+
+  Awaitable<void> Close(Time deadline) override {
+    lowest().expires_at(deadline);
+    IoError ignored;
+    if constexpr (kIsTls<Stream>) {
+      co_await stream_.async_shutdown(kAsTuple);
+    } else {
+      socket().shutdown(Tcp::socket::shutdown_send, ignored);
+      // What the peer still sends is read and dropped: closing on unread bytes would reset the connection, and the peer
+      // might lose our answer.
+      std::array<char, 4096> dropped;
+      for (int i = 0; i < 64; ++i) {
+        const auto [error, count] = co_await stream_.async_read_some(asio::buffer(dropped), kAsTuple);
+        if (error) break;
+      }
+    }
+    socket().close(ignored);
+  }
+
+  std::string peer() const override { return peer_; }
+  bool is_tls() const override { return kIsTls<Stream>; }
+  std::unique_ptr<WebSocket> ToWebSocket(std::string header) override {
+    return std::make_unique<WebSocketOver<Stream>>(stream_, std::move(header));
+  }
+
+ private:
+  beast::tcp_stream& lowest() { return beast::get_lowest_layer(stream_); }
+  Tcp::socket& socket() { return lowest().socket(); }
+
+  Stream stream_;
+  std::string peer_;
+};
+
+}  // namespace
+
+std::unique_ptr<Transport> Transport::Create(Tcp::socket socket, asio::ssl::context* tls) {
+  if (tls == nullptr) return std::make_unique<TransportOver<beast::tcp_stream>>(std::move(socket));
+  return std::make_unique<TransportOver<beast::ssl_stream<beast::tcp_stream>>>(beast::tcp_stream(std::move(socket)),
+                                                                               *tls);
+}
+
+}  // namespace tutti

@@ -1,0 +1,46 @@
+#include "service/funasr_http.h"
+
+#include <nlohmann/json.hpp>
+
+#include "service/api_error.h"
+
+namespace tutti {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string Dump(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
+
+}  // namespace
+
+std::string RenderRecognition(const Transcript& transcript) {
+  Json sentences = Json::array();
+  for (const Segment& segment : transcript.segments) {
+    sentences.push_back({{"text", segment.text}, {"start", segment.start_ms}, {"end", segment.end_ms}});
+  }
+  return Dump({{"text", transcript.text}, {"sentences", sentences}, {"code", 0}});
+}
+
+std::string RenderRecognitionError(const absl::Status& status) {
+  return Dump({{"msg", Message(status)}, {"code", HttpStatusOf(status) < 500 ? 1 : -1}});
+}
+
+std::string RenderAsr(const Transcript& transcript, double processing_seconds, const std::string& language) {
+  const double duration = static_cast<double>(transcript.duration_ms) / 1000;
+  Json segments = Json::array();
+  for (const Segment& segment : transcript.segments) {
+    segments.push_back({{"id", segments.size()},
+                        {"start", static_cast<double>(segment.start_ms) / 1000},
+                        {"end", static_cast<double>(segment.end_ms) / 1000},
+                        {"text", segment.text}});
+  }
+  Json json = {{"text", transcript.text},
+               {"segments", segments},
+               {"duration", duration},
+               {"processing_time", processing_seconds},
+               {"rtf", duration > 0 ? processing_seconds / duration : 0.0}};
+  if (!language.empty()) json["language"] = language;
+  return Dump(json);
+}
+
+}  // namespace tutti

@@ -1,0 +1,87 @@
+#include "service/model_table.h"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace tutti {
+
+absl::StatusOr<std::unique_ptr<ModelTable>> ModelTable::Load(const ServeOptions& options, Loader loader) {
+  if (options.models.model.empty()) return InvalidArgument("models.model: at least one model is needed");
+  std::unique_ptr<ModelTable> table(new ModelTable(options.models.model, std::move(loader)));
+  TUTTI_RETURN_IF_ERROR(table->Reload());
+  return table;
+}
+
+absl::StatusOr<ModelTable::Models> ModelTable::LoadAll() const {
+  Models models;
+  for (const std::string& given : given_) {
+    TUTTI_ASSIGN_OR_RETURN(LoadedModel model, loader_(given));
+    for (const auto& other : models) {
+      if (other->name == model.name) return InvalidArgument("models.model: two models are named {}", model.name);
+    }
+    models.push_back(std::make_shared<const LoadedModel>(std::move(model)));
+  }
+  return models;
+}
+
+absl::StatusOr<std::shared_ptr<const LoadedModel>> ModelTable::Find(std::string_view name) const {
+  MutexLock lock(mu_);
+  if (name.empty() || name == "whisper-1") return models_.front();
+  std::vector<std::string_view> names;
+  for (const auto& model : models_) {
+    if (model->name == name) return model;
+    names.push_back(model->name);
+  }
+  return NotFound("model '{}' is not loaded; there are {}", name, fmt::join(names, ", "));
+}
+
+std::vector<std::shared_ptr<const LoadedModel>> ModelTable::all() const {
+  MutexLock lock(mu_);
+  return models_;
+}
+
+absl::Status ModelTable::Reload() {
+  TUTTI_ASSIGN_OR_RETURN(Models models, LoadAll());
+  MutexLock lock(mu_);
+  models_.swap(models);
+  if (draining_) {
+    for (const auto& model : models_) model->dispatcher->Drain();
+  }
+  return absl::OkStatus();
+}
+
+void ModelTable::Drain() {
+  MutexLock lock(mu_);
+  draining_ = true;
+  for (const auto& model : models_) model->dispatcher->Drain();
+}
+
+int64_t ModelTable::pending() const {
+  int64_t pending = 0;
+  for (const auto& model : all()) {
+    const Dispatcher::Load load = model->dispatcher->load();
+    pending += load.waiting + load.running;
+  }
+  return pending;
+}
+
+absl::StatusOr<LoadedModel> LoadModel(const ServeOptions& options, std::string name, const std::string& model,
+                                      const std::string& vad) {
+  TUTTI_ASSIGN_OR_RETURN(const ComputeType compute_type, ParseComputeType(options.models.compute_type));
+  TUTTI_ASSIGN_OR_RETURN(std::shared_ptr<Recognizer> recognizer,
+                         Recognizer::Create({.model = model,
+                                             .vad = vad,
+                                             .compute_type = compute_type,
+                                             .threads = options.models.threads,
+                                             .decode_threads = options.models.decode_threads,
+                                             .batch_seconds = options.models.batch_seconds}));
+  // Two batches for every worker, one that runs and one that forms.
+  const double window = std::max(120.0, 2 * options.models.batch_seconds * recognizer->threads());
+  auto dispatcher = std::make_unique<Dispatcher>(
+      recognizer, DispatcherOptions{.queue_seconds = options.limits.queue_seconds, .window_seconds = window});
+  return LoadedModel{.name = std::move(name), .recognizer = recognizer, .dispatcher = std::move(dispatcher)};
+}
+
+}  // namespace tutti

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/mutex.h"
+#include "base/status.h"
+#include "service/config.h"
+#include "service/dispatcher.h"
+#include "tutti/recognizer.h"
+
+namespace tutti {
+
+// A model that a service offers under a name. Immutable; recognizer and dispatcher have thread contracts of their own.
+struct LoadedModel {
+  std::string name;
+  std::shared_ptr<Recognizer> recognizer;
+  std::unique_ptr<Dispatcher> dispatcher;  // goes before the recogniser
+};
+
+// The models of a service. A request holds the model it began with, so that Reload disturbs nobody.
+//
+// Thread-safe: any number of threads may call any method at the same time.
+class ModelTable {
+ public:
+  // Loads a model from "NAME=PATH", or from a path or registered name, which is its name then. May block for seconds.
+  using Loader = std::function<absl::StatusOr<LoadedModel>(const std::string& given)>;
+
+  // Loads all of options.models.model, of which the first is the default.
+  static absl::StatusOr<std::unique_ptr<ModelTable>> Load(const ServeOptions& options, Loader loader);
+
+  // Empty and "whisper-1", which clients of OpenAI send unasked, mean the default. NotFound lists the names.
+  absl::StatusOr<std::shared_ptr<const LoadedModel>> Find(std::string_view name) const TUTTI_EXCLUDES(mu_);
+  std::vector<std::shared_ptr<const LoadedModel>> all() const TUTTI_EXCLUDES(mu_);
+
+  // Loads all anew and takes the place of the old ones, which go when their last request has ended; on an error
+  // nothing changes. One at a time.
+  absl::Status Reload() TUTTI_EXCLUDES(mu_);
+
+  // Accepts nothing from now on. Unfinished requests over all models are in pending().
+  void Drain() TUTTI_EXCLUDES(mu_);
+  int64_t pending() const TUTTI_EXCLUDES(mu_);
+
+ private:
+  using Models = std::vector<std::shared_ptr<const LoadedModel>>;
+
+  ModelTable(std::vector<std::string> given, Loader loader) : given_(std::move(given)), loader_(std::move(loader)) {}
+  absl::StatusOr<Models> LoadAll() const;
+
+  const std::vector<std::string> given_;
+  const Loader loader_;
+
+  mutable Mutex mu_;
+  Models models_ TUTTI_GUARDED_BY(mu_);
+  bool draining_ TUTTI_GUARDED_BY(mu_) = false;
+};
+
+// With the recogniser options that ServeOptions mean, one model: `model` and `vad` are paths, vad may be empty.
+absl::StatusOr<LoadedModel> LoadModel(const ServeOptions& options, std::string name, const std::string& model,
+                                      const std::string& vad);
+
+}  // namespace tutti

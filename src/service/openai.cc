@@ -1,0 +1,123 @@
+#include "service/openai.h"
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "pipeline/formats.h"
+#include "service/api_error.h"
+
+namespace tutti {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string Dump(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
+
+double Seconds(int64_t ms) { return static_cast<double>(ms) / 1000; }
+
+Json Usage(const Transcript& transcript) {
+  return {{"type", "duration"}, {"seconds", std::ceil(Seconds(transcript.duration_ms))}};
+}
+
+double MeanScore(const Segment& segment) {
+  double sum = 0;
+  for (const Token& token : segment.tokens) sum += token.score;
+  return segment.tokens.empty() ? 0 : sum / static_cast<double>(segment.tokens.size());
+}
+
+Json VerboseJson(const Transcript& transcript, const OpenAiRequest& request) {
+  Json json = {{"task", "transcribe"},
+               {"language", request.language},
+               {"duration", Seconds(transcript.duration_ms)},
+               {"text", transcript.text}};
+  if (request.segments) {
+    json["segments"] = Json::array();
+    for (const Segment& segment : transcript.segments) {
+      Json one = {{"id", json["segments"].size()},
+                  {"start", Seconds(segment.start_ms)},
+                  {"end", Seconds(segment.end_ms)},
+                  {"text", segment.text},
+                  {"avg_logprob", MeanScore(segment)}};
+      if (transcript.channels > 1) one["channel"] = segment.channel;
+      json["segments"].push_back(std::move(one));
+    }
+  }
+  if (request.words) {
+    json["words"] = Json::array();
+    for (const Segment& segment : transcript.segments) {
+      for (const Token& token : segment.tokens) {
+        if (!token.start_ms || !token.end_ms) continue;
+        json["words"].push_back(
+            {{"word", token.text}, {"start", Seconds(*token.start_ms)}, {"end", Seconds(*token.end_ms)}});
+      }
+    }
+  }
+  json["usage"] = Usage(transcript);
+  return json;
+}
+
+}  // namespace
+
+absl::StatusOr<OpenAiRequest> ReadOpenAiFields(const Fields& fields) {
+  OpenAiRequest request;
+  request.model = fields.Text("model");
+  request.language = fields.Text("language");
+  const std::string format = fields.Text("response_format", "json");
+  if (format == "diarized_json") {
+    absl::Status status = FieldError("response_format", "diarized_json: no model is loaded that tells speakers apart");
+    return status;
+  }
+  TUTTI_ASSIGN_OR_RETURN(const std::string known,
+                         fields.Choice("response_format", {"json", "text", "srt", "verbose_json", "vtt"}));
+  using Format = OpenAiRequest::Format;
+  request.format = known == "text"           ? Format::kText
+                   : known == "srt"          ? Format::kSrt
+                   : known == "verbose_json" ? Format::kVerboseJson
+                   : known == "vtt"          ? Format::kVtt
+                                             : Format::kJson;
+  TUTTI_RETURN_IF_ERROR(fields.Number("temperature", 0, 0, 1).status());
+  TUTTI_ASSIGN_OR_RETURN(request.stream, fields.Bool("stream", false));
+  std::vector<std::string> granularities = fields.All("timestamp_granularities[]");
+  for (std::string& name : fields.All("timestamp_granularities")) granularities.push_back(std::move(name));
+  if (!granularities.empty()) {
+    request.words = request.segments = false;
+    for (const std::string& name : granularities) {
+      if (name != "word" && name != "segment") {
+        return FieldError("timestamp_granularities[]", fmt::format("'{}', expected word or segment", name));
+      }
+      (name == "word" ? request.words : request.segments) = true;
+    }
+    if (request.format != Format::kVerboseJson) {
+      return FieldError("timestamp_granularities[]", "needs response_format=verbose_json");
+    }
+  }
+  return request;
+}
+
+Rendered RenderOpenAi(const Transcript& transcript, const OpenAiRequest& request) {
+  using Format = OpenAiRequest::Format;
+  switch (request.format) {
+    case Format::kText:
+      return {"text/plain; charset=utf-8", transcript.text + "\n"};
+    case Format::kSrt:
+      return {"application/x-subrip; charset=utf-8", Render(transcript, tutti::Format::kSrt)};
+    case Format::kVtt:
+      return {"text/vtt; charset=utf-8", Render(transcript, tutti::Format::kVtt)};
+    case Format::kVerboseJson:
+      return {"application/json", Dump(VerboseJson(transcript, request))};
+    case Format::kJson:
+      break;
+  }
+  return {"application/json", Dump({{"text", transcript.text}, {"usage", Usage(transcript)}})};
+}
+
+std::string OpenAiDelta(std::string_view delta) {
+  return fmt::format("data: {}\n\n", Dump({{"type", "transcript.text.delta"}, {"delta", delta}}));
+}
+
+std::string OpenAiDone(const Transcript& transcript) {
+  return fmt::format("data: {}\n\n",
+                     Dump({{"type", "transcript.text.done"}, {"text", transcript.text}, {"usage", Usage(transcript)}}));
+}
+
+}  // namespace tutti

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "pipeline/formats.h"
+#include "service/fields.h"
+#include "tutti/recognizer.h"
+
+namespace tutti {
+
+// What limits a service puts on requests.
+struct RequestBounds {
+  int64_t max_duration_ms = int64_t{4} * 3600 * 1000;
+};
+
+// The options of /v1/transcribe and /v1/jobs: channels, vad, raw_format, max_segment_ms, priority and vad_…, each with
+// the name and meaning it has in `tutti transcribe`. `defaults` are the VAD's.
+absl::StatusOr<TranscribeOptions> ReadTranscribeOptions(const Fields& fields, const VadOptions& defaults,
+                                                        const RequestBounds& bounds);
+
+}  // namespace tutti
