@@ -65,12 +65,13 @@ bool Team::TakeOne(Workspace& workspace) {
   do {
     if ((ticket & kItems) == 0) return false;
   } while (!ticket_.compare_exchange_weak(ticket, ticket - 1));
+  const uint64_t count = count_;  // once the last item is done, the next round may write it
   try {
-    body_.call(body_.body, static_cast<int64_t>(count_ - (ticket & kItems)), workspace);
+    body_.call(body_.body, static_cast<int64_t>(count - (ticket & kItems)), workspace);
   } catch (...) {
     if (!failed_.exchange(true)) error_ = std::current_exception();
   }
-  ++done_;
+  if (++done_ == count) done_.notify_one();
   return true;
 }
 
@@ -88,13 +89,9 @@ void Team::RunErased(int64_t count, Workspace& own, ErasedBody body) {
   ticket_.notify_all();
   while (TakeOne(own)) {
   }
-  for (int i = 0; done_ != count_; ++i) {
-    if (i < kSpins) {
-      Pause();
-    } else {
-      std::this_thread::yield();  // more threads than cores: a helper waits for ours
-    }
-  }
+  for (int i = 0; i < kSpins && done_ != count_; ++i) Pause();
+  // Longer: a helper may wait for our core.
+  for (uint64_t done = done_; done != count_; done = done_) done_.wait(done);
   busy_ = false;
   if (failed_.exchange(false)) std::rethrow_exception(std::exchange(error_, nullptr));
 }

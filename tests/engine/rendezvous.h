@@ -13,14 +13,13 @@
 namespace tutti::testing {
 
 // Stops threads at the given points until `width` of them stand at the same one, then lets them go together: what the
-// network left behind is read only after everyone else's network has run. After the first meeting at a point, a
-// thread that waits there longer than `patience` goes on alone, so that the last ones are not stuck; before it, only
-// after half a minute, so that a busy machine cannot keep them from meeting.
+// network left behind is read only after everyone else's network has run. After the first `sure` meetings at a point, a
+// thread that waits there longer than `patience` goes on alone, so that the last ones are not stuck; before them, only
+// after two minutes, so that a busy machine cannot keep them from meeting.
 class Rendezvous final : public SyncPoints {
  public:
-  Rendezvous(std::set<std::string, std::less<>> points, int width,
-             std::chrono::milliseconds patience = std::chrono::milliseconds(30))
-      : points_(std::move(points)), width_(width), patience_(patience) {}
+  Rendezvous(std::set<std::string, std::less<>> points, int width, int64_t sure = 1)
+      : points_(std::move(points)), width_(width), sure_(sure) {}
 
   void At(std::string_view name) override {
     if (!points_.contains(name)) return;
@@ -33,7 +32,7 @@ class Rendezvous final : public SyncPoints {
       gathered_.NotifyAll();
       return;
     }
-    const auto deadline = std::chrono::steady_clock::now() + (round > 0 ? patience_ : std::chrono::seconds(30));
+    const auto deadline = std::chrono::steady_clock::now() + (round >= sure_ ? kPatience : std::chrono::minutes(2));
     while (point.rounds == round && gathered_.WaitUntil(mu_, deadline)) continue;
     if (point.rounds == round) --point.waiting;
   }
@@ -45,6 +44,8 @@ class Rendezvous final : public SyncPoints {
   }
 
  private:
+  static constexpr std::chrono::milliseconds kPatience{30};
+
   struct Point {
     int waiting = 0;
     int64_t rounds = 0;
@@ -52,7 +53,7 @@ class Rendezvous final : public SyncPoints {
 
   const std::set<std::string, std::less<>> points_;
   const int width_;
-  const std::chrono::milliseconds patience_;
+  const int64_t sure_;
 
   Mutex mu_;
   CondVar gathered_;
