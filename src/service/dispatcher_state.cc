@@ -70,7 +70,7 @@ void Dispatcher::State::Close() {
     draining_ = closed_ = true;
     for (auto it = requests_.begin(); it != requests_.end();) {
       if (it->second.waits) {
-        const std::string name = it->second.work.input.name();
+        const std::string& name = it->second.work.input.name();
         it = EndWaiting(it, absl::CancelledError(fmt::format("{}: the service is shutting down", name)));
         continue;
       }
@@ -146,7 +146,7 @@ void Dispatcher::State::EndExpired() {
   const Time now = steady_clock::now();
   while (!deadlines_.empty() && deadlines_.begin()->first <= now) {
     const auto found = requests_.find(deadlines_.begin()->second);
-    const std::string name = found->second.work.input.name();
+    const std::string& name = found->second.work.input.name();
     EndWaiting(found, absl::DeadlineExceededError(fmt::format("{}: the deadline passed while it waited", name)));
   }
 }

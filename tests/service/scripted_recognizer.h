@@ -42,7 +42,7 @@ class ScriptedRecognizer final : public Recognizer {
 
   absl::StatusOr<std::shared_ptr<Transcription>> Submit(AudioInput input, const TranscribeOptions& options,
                                                         OnDone on_done) override {
-    const std::string name = input.name();
+    const std::string& name = input.name();
     std::function<void(const std::string&)> before, after;
     {
       MutexLock lock(mu_);
