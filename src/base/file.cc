@@ -13,14 +13,6 @@
 namespace tutti {
 namespace {
 
-absl::Status SystemError(const std::string& what, const std::string& path, int error) {
-  const std::string message = fmt::format("{}: cannot {}: {}", path, what, std::strerror(error));
-  if (error == ENOENT || error == ENOTDIR) return absl::NotFoundError(message);
-  if (error == EACCES || error == EPERM) return absl::PermissionDeniedError(message);
-  if (error == ENOSPC || error == EDQUOT) return absl::ResourceExhaustedError(message);
-  return absl::UnavailableError(message);
-}
-
 class FileDescriptor {
  public:
   explicit FileDescriptor(int fd) : fd_(fd) {}
@@ -37,6 +29,14 @@ class FileDescriptor {
 };
 
 }  // namespace
+
+absl::Status SystemError(std::string_view what, const std::string& path, int error) {
+  const std::string message = fmt::format("{}: cannot {}: {}", path, what, std::strerror(error));
+  if (error == ENOENT || error == ENOTDIR) return absl::NotFoundError(message);
+  if (error == EACCES || error == EPERM) return absl::PermissionDeniedError(message);
+  if (error == ENOSPC || error == EDQUOT) return absl::ResourceExhaustedError(message);
+  return absl::UnavailableError(message);
+}
 
 absl::StatusOr<std::shared_ptr<const MappedFile>> MappedFile::Open(const std::string& path) {
   const FileDescriptor fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
@@ -79,9 +79,9 @@ AtomicFile::AtomicFile(std::string path)
     : path_(std::move(path)),
       temporary_(fmt::format("{}.{}.{:x}.tmp", path_, getpid(), reinterpret_cast<uintptr_t>(this))) {}
 
-absl::StatusOr<std::unique_ptr<AtomicFile>> AtomicFile::Create(const std::string& path) {
+absl::StatusOr<std::unique_ptr<AtomicFile>> AtomicFile::Create(const std::string& path, unsigned mode) {
   std::unique_ptr<AtomicFile> file(new AtomicFile(path));
-  file->fd_ = open(file->temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+  file->fd_ = open(file->temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
   if (file->fd_ < 0) return SystemError("create", file->temporary_, errno);
   return file;
 }
@@ -90,6 +90,16 @@ AtomicFile::~AtomicFile() {
   if (fd_ < 0) return;
   close(fd_);
   unlink(temporary_.c_str());
+}
+
+absl::Status AtomicFile::CopyAttributes(int from_fd) {
+  struct stat from = {};
+  if (fstat(from_fd, &from) != 0) return SystemError("look at", path_, errno);
+  // Before the mode: a change of the owner takes the set-user-ID bits away. Only root may; others own what they write.
+  if (fchown(fd_, from.st_uid, from.st_gid) != 0 && errno != EPERM)
+    return SystemError("change the owner of", temporary_, errno);
+  if (fchmod(fd_, from.st_mode & 07777) != 0) return SystemError("change the mode of", temporary_, errno);
+  return absl::OkStatus();
 }
 
 absl::Status AtomicFile::Append(std::span<const std::byte> bytes) {

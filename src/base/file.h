@@ -11,6 +11,9 @@
 
 namespace tutti {
 
+// "path: cannot WHAT: reason", with the code that `error` (errno) means.
+absl::Status SystemError(std::string_view what, const std::string& path, int error);
+
 // A whole file mapped read-only into memory; pages come in when they are read and are shared between processes.
 // Immutable, safe from any thread. The file must not be truncated while it is mapped.
 class MappedFile {
@@ -44,12 +47,15 @@ absl::StatusOr<std::string> ReadFile(const std::string& path, int64_t max_bytes 
 // reader sees the old file or the whole new one. Without Commit nothing is left. Not thread-safe.
 class AtomicFile {
  public:
-  static absl::StatusOr<std::unique_ptr<AtomicFile>> Create(const std::string& path);
+  // `mode` is who may read and write it, less what the umask takes.
+  static absl::StatusOr<std::unique_ptr<AtomicFile>> Create(const std::string& path, unsigned mode = 0644);
   ~AtomicFile();
 
   AtomicFile(const AtomicFile&) = delete;
   AtomicFile& operator=(const AtomicFile&) = delete;
 
+  // Gives it the mode of an open file, and its owner and group if this process may.
+  absl::Status CopyAttributes(int from_fd);
   absl::Status Append(std::span<const std::byte> bytes);
   absl::Status Commit();
 

@@ -12,6 +12,7 @@
 #include "cli/bench_command.h"
 #include "cli/completion.h"
 #include "cli/exit_codes.h"
+#include "cli/keys_command.h"
 #include "cli/man_page.h"
 #include "cli/models_command.h"
 #include "cli/option_text.h"
@@ -33,6 +34,7 @@ struct Commands {
   TranscribeCommand transcribe;
   VadCommand vad;
   ModelsCommand models;
+  KeysCommand keys;
   BenchCommand bench;
 };
 
@@ -56,6 +58,7 @@ int RunCommandLine(int argc, char** argv) {
   const CLI::App* transcribe = commands.transcribe.Define(app);
   const CLI::App* vad = commands.vad.Define(app);
   const CLI::App* models = commands.models.Define(app);
+  const CLI::App* keys = commands.keys.Define(app);
   commands.bench.Define(app);
 
   // For the build (src/CMakeLists.txt), not for users: neither is in the help.
@@ -72,7 +75,7 @@ int RunCommandLine(int argc, char** argv) {
                                return command->get_name() == argv[1];
                              });
   if (argc < 2 || (argv[1][0] != '-' && !names_command)) {
-    return UsageError(InvalidArgument("{}; there are transcribe, vad, models, bench (see tutti --help)",
+    return UsageError(InvalidArgument("{}; there are transcribe, vad, models, keys, bench (see tutti --help)",
                                       argc < 2 ? "a command is needed" : fmt::format("no command '{}'", argv[1])));
   }
   try {
@@ -86,6 +89,7 @@ int RunCommandLine(int argc, char** argv) {
   if (transcribe->parsed()) return commands.transcribe.Run();
   if (vad->parsed()) return commands.vad.Run();
   if (models->parsed()) return commands.models.Run();
+  if (keys->parsed()) return commands.keys.Run();
   return commands.bench.Run();
 }
 

@@ -70,7 +70,9 @@ std::string ManPage(const CLI::App& app) {
   for (const CLI::App* command : Subcommands(app)) AddCommand(*command, command->get_name(), page);
   page +=
       ".SH ENVIRONMENT\n.TP\n.B TUTTI_MODELS\nfolders of models, separated by colons, that are searched first\n"
-      ".TP\n.B XDG_CACHE_HOME\n\\fItutti/models\\fR below it (by default below \\fI~/.cache\\fR) is searched last\n";
+      ".TP\n.B XDG_CACHE_HOME\n\\fItutti/models\\fR below it (by default below \\fI~/.cache\\fR) is searched last\n"
+      ".TP\n.B XDG_CONFIG_HOME\n\\fItutti/keys\\fR below it (by default below \\fI~/.config\\fR) is the file of "
+      "\\fBtutti keys\\fR\n";
   if (!app.get_footer().empty()) {
     fmt::format_to(std::back_inserter(page), ".SH NOTES\n.nf\n{}\n.fi\n", Escaped(app.get_footer()));
   }

@@ -22,7 +22,8 @@ class KeyStore {
     std::string created;
   };
 
-  // NotFound for a missing file, InvalidArgument with file and line for one that is malformed.
+  // NotFound for a missing file, InvalidArgument with file and line for one that is malformed. Messages never quote a
+  // line: somebody may have put a key there.
   static absl::StatusOr<KeyStore> Load(const std::string& path);
 
   // The tenant of a key, empty when nobody's. Takes the same time whichever key matches, or none.
@@ -35,11 +36,13 @@ class KeyStore {
   std::vector<std::string> digests_;  // 32 bytes each, parallel to entries_
 };
 
-// Makes a new key, adds it to the file (made with mode 0600 when missing; replaced atomically under a lock, so that two
-// commands at once both count) and returns it: it is told this once. A tenant is 1 … 64 of [a-zA-Z0-9._-].
+// Makes a new key, "tutti_" and 43 base64url characters, adds it to the file (made with mode 0600 when missing;
+// replaced atomically under a lock, so that two commands at once both count; mode, owner and other lines stay) and
+// returns it: it is told this once. A tenant is 1 … 64 of [a-zA-Z0-9._-], a date YYYY-MM-DD.
 absl::StatusOr<std::string> AddKey(const std::string& path, const std::string& tenant, std::string_view date);
 
-// Takes a tenant's keys out of the file, or the one with this id. NotFound when there is none. Returns how many.
+// Takes a tenant's keys out of the file or, when it names no tenant, the one with this id. NotFound when there is none.
+// Returns how many.
 absl::StatusOr<int> RevokeKeys(const std::string& path, std::string_view tenant_or_id);
 
 }  // namespace tutti

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <map>
 #include <optional>
 #include <string>
@@ -10,18 +11,20 @@
 namespace tutti {
 
 // A token bucket a tenant: `per_minute` requests on average, `burst` at once. Buckets that are full again are
-// forgotten, so that memory is bounded by the tenants of the last minute.
+// forgotten within a minute, so that memory is bounded by the tenants that spent something since.
 //
 // Thread-safe: any number of threads may call any method at the same time.
 class RateLimiter {
  public:
   using Time = std::chrono::steady_clock::time_point;
 
-  // 0 per minute: no limit.
-  RateLimiter(double per_minute, double burst) : per_second_(per_minute / 60), burst_(burst) {}
+  // 0 per minute: no limit. A burst below 1 counts as 1.
+  RateLimiter(double per_minute, double burst);
 
   // Takes a token. Without one, how long until there is one: the client's Retry-After.
   std::optional<std::chrono::duration<double>> Take(const std::string& tenant, Time now) TUTTI_EXCLUDES(mu_);
+
+  size_t size() const TUTTI_EXCLUDES(mu_);  // buckets that are remembered
 
  private:
   struct Bucket {
@@ -29,9 +32,11 @@ class RateLimiter {
     Time filled;
   };
 
+  double Tokens(const Bucket& bucket, Time now) const;
+
   const double per_second_, burst_;
 
-  Mutex mu_;
+  mutable Mutex mu_;
   std::map<std::string, Bucket> buckets_ TUTTI_GUARDED_BY(mu_);
   Time swept_ TUTTI_GUARDED_BY(mu_);
 };

@@ -1,8 +1,10 @@
 #include "base/file.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <thread>
@@ -101,6 +103,19 @@ TEST_F(FileTest, AFailedWriteLeavesNothingBehind) {
   fs::create_directories(root_ / "folder" / "full");
   EXPECT_FALSE(WriteFileAtomically(Path("folder"), "x").ok()) << "a folder cannot be replaced";
   EXPECT_EQ(Files(), 1u);
+}
+
+TEST_F(FileTest, AFileMayBeWrittenForItsOwnerOnlyOrWithTheModeOfAnother) {
+  const auto mode = [this](const char* name) { return fs::status(Path(name)).permissions(); };
+  const auto own = AtomicFile::Create(Path("own"), 0600);
+  ASSERT_TRUE(own.ok() && (*own)->Commit().ok());
+  EXPECT_EQ(mode("own"), fs::perms(0600));
+  fs::permissions(Path("own"), fs::perms(0440));
+  const int fd = open(Path("own").c_str(), O_RDONLY | O_CLOEXEC);
+  const auto same = AtomicFile::Create(Path("same"));
+  ASSERT_TRUE(same.ok() && (*same)->CopyAttributes(fd).ok() && (*same)->Commit().ok());
+  close(fd);
+  EXPECT_EQ(mode("same"), fs::perms(0440));
 }
 
 TEST_F(FileTest, AReaderSeesOneWholeVersionWhileWritersRace) {
