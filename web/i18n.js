@@ -1,7 +1,7 @@
 // The page's texts in two languages. An element that shows one carries its key, so that a switch reaches every element
 // that is on the page, whoever made it.
 
-const texts = {
+export const texts = {
   en: {
     skip: "To the results", tagline: "Speech to text, on your own server", language: "Language",
     dropTitle: "Drop recordings here", dropHint: "Any audio or video, as many as you like", choose: "Choose files",

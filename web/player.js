@@ -49,7 +49,7 @@ export class Player {
   // What is known of the recording so far.
   setSegments(segments, seconds = 0) {
     this.#segments = segments;
-    if (seconds) this.#seconds = seconds;
+    this.#seconds ||= seconds;
     this.draw();
   }
 
