@@ -17,6 +17,7 @@ export class Card {
   #transcript = null;
   #stop = new AbortController();
   #segments = [];
+  #playable = true;
 
   // `fields` are those of /v1/transcribe, `announce` tells people who do not see the page.
   constructor(file, fields, announce) {
@@ -29,7 +30,10 @@ export class Card {
     this.player = new Player(this.#find(".player"), file, {
       split,
       onTime: (seconds) => this.view?.showTime(seconds),
-      onUnplayable: () => this.#note("unplayable"),
+      onUnplayable: () => {
+        this.#playable = false;
+        if (this.#transcript) this.#note("unplayable");
+      },
     });
     this.view = new TranscriptView(this.#find(".transcript"), file.name, {
       split,
@@ -116,6 +120,7 @@ export class Card {
     this.player.setSegments(transcript.segments, transcript.duration_ms / 1000);
     this.#state("done", {}, 1);
     this.#find(".card-foot").hidden = false;
+    if (!this.#playable) this.#note("unplayable");
     if (!transcript.text) this.#note("silence");
     if (transcript.truncated) this.#note("truncated");
     const duration = clockText(transcript.duration_ms / 1000);

@@ -79,7 +79,10 @@ function drawSpark(canvas) {
   const highest = Math.max(1, ...history);
   const x = (i) => width - (history.length - 1 - i) * width / (historyLength - 1);
   const y = (value) => height - 2 - value / highest * (height - 4);
-  const colour = getComputedStyle(canvas).getPropertyValue("--accent").trim();
+  const style = getComputedStyle(canvas);
+  const colour = style.getPropertyValue("--accent").trim();
+  draw.fillStyle = style.getPropertyValue("--line").trim();
+  draw.fillRect(0, height - 1, width, 1);
   draw.beginPath();
   history.forEach((value, i) => draw.lineTo(x(i), y(value)));
   draw.strokeStyle = colour;

@@ -43,6 +43,7 @@ export function drawWave(canvas, { wave, segments, seconds, now, split }) {
   canvas.height = height * scale;
   const style = getComputedStyle(canvas);
   const colour = (name) => style.getPropertyValue(name).trim();
+  const colours = { speech: colour("--wave-speech"), silence: colour("--wave-silence"), text: colour("--text") };
   const draw = canvas.getContext("2d");
   draw.scale(scale, scale);
 
@@ -60,13 +61,13 @@ export function drawWave(canvas, { wave, segments, seconds, now, split }) {
       const speech = next < own.length && own[next].start_ms / 1000 <= time;
       const level = wave ? levelAt(wave.lanes[lane] ?? wave.lanes[0], x / width, step / width) : speech ? 0.5 : 0;
       const bar = Math.max(2, level * (laneHeight - 4));
-      draw.fillStyle = time <= now ? played : speech ? colour("--wave-speech") : colour("--wave-silence");
+      draw.fillStyle = time <= now && (speech || !split) ? played : speech ? colours.speech : colours.silence;
       draw.beginPath();
       draw.roundRect(x, middle - bar / 2, 2, bar, 1);
       draw.fill();
     }
   }
-  draw.fillStyle = colour("--text");
+  draw.fillStyle = colours.text;
   draw.fillRect(Math.min(width - 1.5, now / seconds * width), 0, 1.5, height);
 }
 

@@ -1,5 +1,6 @@
 """The page in a real browser: uploads, text, playing, downloads. TUTTI_WEB_URL names the server; without it, the fake."""
 import json
+import pathlib
 import unittest
 import urllib.request
 import uuid
@@ -43,7 +44,7 @@ class AnyServerTest(PageTest):
             with self.page.expect_download() as download:
                 card.get_by_role("button", name=form.upper()).click()
             self.assertEqual(download.value.suggested_filename, f"talk.{form}")
-            written = open(download.value.path(), encoding="utf-8").read()
+            written = pathlib.Path(download.value.path()).read_text(encoding="utf-8")
             expected = self.from_server(content, form)
             if form == "json":
                 written, expected = ({k: v for k, v in json.loads(text).items() if k != "timings"}
