@@ -1,6 +1,9 @@
 """What the fake server answers: transcripts in the shape of docs/transcript.schema.json, and their formats."""
+import csv
 import json
+import pathlib
 
+SAMPLES = pathlib.Path(__file__).resolve().parent.parent.parent / ".cache/samples/transcripts.tsv"
 CALL = [
     (0, "Good morning, Harbour Clinic, this is Anna. How can I help you?"),
     (1, "Hi, I would like to move my appointment from Tuesday to later in the week, if that is possible."),
@@ -23,6 +26,14 @@ def is_cjk(character):
     return "\u3400" <= character <= "\u9fff"
 
 
+def samples():
+    """What is said in the samples, by name; the examples of docs/http.md use them."""
+    if not SAMPLES.exists():
+        return {}
+    with SAMPLES.open(encoding="utf-8") as rows:
+        return {row["file"].rpartition("/")[2]: row["text"] for row in csv.DictReader(rows, delimiter="\t")}
+
+
 def tokens_of(text):
     word, found = "", []
     for character in text + " ":
@@ -39,7 +50,8 @@ def tokens_of(text):
 
 def transcript(name, channels="mix", model="demo-paraformer"):
     lower = name.lower()
-    lines = (CALL if "call" in lower else MEETING if "meeting" in lower or "会议" in name else
+    sample = samples().get(name)
+    lines = ([(0, sample)] if sample else CALL if "call" in lower else MEETING if "meeting" in lower or "会议" in name else
              HOSTILE if "hostile" in lower else [] if "silent" in lower else PLAIN)
     split = channels == "split"
     segments, now = [], 400

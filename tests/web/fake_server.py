@@ -70,7 +70,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def answer(self):
         url = urllib.parse.urlsplit(self.path)
         self.query = dict(urllib.parse.parse_qsl(url.query))
-        self.body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.body = self.read_body()
         try:
             if self.command == "GET" and self.headers.get("Upgrade", "").lower() == "websocket":
                 return self.websocket()
@@ -85,6 +85,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.json(refusal.body, refusal.status, **refusal.headers)
         except (BrokenPipeError, ConnectionResetError):
             self.close_connection = True
+
+    def read_body(self):
+        if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
+            return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        body = b""
+        while size := int(self.rfile.readline().split(b";")[0], 16):
+            body += self.rfile.read(size)
+            self.rfile.readline()
+        self.rfile.readline()
+        return body
 
     def send(self, content, kind, status=200, **headers):
         self.send_response(status)
@@ -114,11 +124,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
         method = self.command
         if (method, path) == ("GET", "/v1/status"):
             return self.json(self.status())
-        model = {"id": "demo-paraformer", "object": "model", "created": 1764000000, "owned_by": "tutti"}
+        models = {f"/v1/models/{name}": {"id": name, "object": "model", "created": 1764000000, "owned_by": "tutti"}
+                  for name in ("demo-paraformer", "sense-voice-small")}
         if (method, path) == ("GET", "/v1/models"):
-            return self.json({"object": "list", "data": [model, {**model, "id": "sense-voice-small"}]})
-        if (method, path) == ("GET", "/v1/models/demo-paraformer"):
-            return self.json(model)
+            return self.json({"object": "list", "data": list(models.values())})
+        if method == "GET" and path in models:
+            return self.json(models[path])
         if (method, path) == ("GET", "/metrics"):
             return self.send(b"# TYPE tutti_up gauge\ntutti_up 1\n", "text/plain; version=0.0.4")
         if path == "/v1/jobs" or path.startswith("/v1/jobs/"):
