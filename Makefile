@@ -76,10 +76,12 @@ $(PEERS)/installed: bench/peers/requirements.txt
 WEB = .cache/web-test
 TUTTI_WEB_URL ?=
 FAKE_SERVER = $(WEB)/venv/bin/python tests/web/with_fake_server.py
+# Playwright brings a Node of its own, newer than Debian 12's.
+WEB_NODE = $(abspath $(wildcard $(WEB)/venv/lib/python3*/site-packages/playwright/driver))
 
 web-test: samples $(WEB)/installed ## the web page in Chromium, and the examples of docs/http.md, against TUTTI_WEB_URL (a fake server)
 	cd tests/web && TUTTI_WEB_URL=$(TUTTI_WEB_URL) ../../$(WEB)/venv/bin/python -m unittest page_test access_test
-	$(if $(TUTTI_WEB_URL),TUTTI_WEB_URL=$(TUTTI_WEB_URL),$(FAKE_SERVER)) $(WEB)/venv/bin/python tests/docs/http_examples_test.py
+	PATH="$(WEB_NODE):$$PATH" $(if $(TUTTI_WEB_URL),TUTTI_WEB_URL=$(TUTTI_WEB_URL),$(FAKE_SERVER)) $(WEB)/venv/bin/python tests/docs/http_examples_test.py
 
 web-screenshots: $(WEB)/installed ## pictures of the web page in .cache/web-test/screenshots
 	$(WEB)/venv/bin/python tests/web/screenshots.py $(WEB)/screenshots

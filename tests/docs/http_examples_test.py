@@ -25,7 +25,7 @@ SECONDS = 120
 TOOLS = {
     "sh": (".sh", ["sh", "-eu"]),
     "python": (".py", [sys.executable]),
-    "js": (".mjs", ["node", "--experimental-websocket"]),
+    "js": (".mjs", ["node"]),
     "go": (".go", ["go", "run"]),
 }
 FENCE = re.compile(r"(?:<!-- run: (?:exits (?P<exits>\d+), )?prints /(?P<prints>[^\n]*)/ -->\n)?"

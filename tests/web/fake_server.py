@@ -280,8 +280,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         name = "wav-default-id"
         while True:
             head = self.rfile.read(2)
-            if len(head) < 2 or head[0] & 15 == 8:
+            if len(head) < 2:
                 return
+            if head[0] & 15 == 8:
+                return self.wfile.write(b"\x88\x00")
             size = head[1] & 127
             if size > 125:
                 size = int.from_bytes(self.rfile.read(2 if size == 126 else 8), "big")
