@@ -6,10 +6,10 @@ PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test build packages models samples debug asan tsan lint fuzz aarch64 bench bench-peers install clean
+.PHONY: help demo test build packages models samples debug asan tsan lint fuzz aarch64 bench bench-peers web-test web-screenshots install clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: build models samples ## transcribe real recordings in parallel and print text, speed and error rate
 	@$(PYTHON) tools/demo.py
@@ -71,6 +71,25 @@ bench-peers: build models $(PEERS)/installed ## against FunASR, ONNX Runtime and
 $(PEERS)/installed: bench/peers/requirements.txt
 	$(PYTHON) -m venv $(PEERS)/venv
 	$(PEERS)/venv/bin/pip install -q -r $<
+	@touch $@
+
+WEB = .cache/web-test
+TUTTI_WEB_URL ?=
+FAKE_SERVER = $(WEB)/venv/bin/python tests/web/with_fake_server.py
+# Playwright brings a Node of its own, newer than Debian 12's.
+WEB_NODE = $(abspath $(wildcard $(WEB)/venv/lib/python3*/site-packages/playwright/driver))
+
+web-test: samples $(WEB)/installed ## the web page in Chromium, and the examples of docs/http.md, against TUTTI_WEB_URL (a fake server)
+	cd tests/web && TUTTI_WEB_URL=$(TUTTI_WEB_URL) ../../$(WEB)/venv/bin/python -m unittest page_test access_test
+	PATH="$(WEB_NODE):$$PATH" $(if $(TUTTI_WEB_URL),TUTTI_WEB_URL=$(TUTTI_WEB_URL),$(FAKE_SERVER)) $(WEB)/venv/bin/python tests/docs/http_examples_test.py
+
+web-screenshots: $(WEB)/installed ## pictures of the web page in .cache/web-test/screenshots
+	$(WEB)/venv/bin/python tests/web/screenshots.py $(WEB)/screenshots
+
+$(WEB)/installed: tests/web/requirements.txt tests/docs/requirements.txt packages.txt
+	@tools/install_packages.sh web
+	$(PYTHON) -m venv $(WEB)/venv
+	$(WEB)/venv/bin/pip install -q -r tests/web/requirements.txt -r tests/docs/requirements.txt
 	@touch $@
 
 install: build ## install into PREFIX (/usr/local)
