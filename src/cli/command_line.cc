@@ -16,6 +16,7 @@
 #include "cli/man_page.h"
 #include "cli/models_command.h"
 #include "cli/option_text.h"
+#include "cli/serve_command.h"
 #include "cli/transcribe_command.h"
 #include "cli/usage_error.h"
 #include "cli/vad_command.h"
@@ -34,6 +35,7 @@ struct Commands {
   TranscribeCommand transcribe;
   VadCommand vad;
   ModelsCommand models;
+  ServeCommand serve;
   KeysCommand keys;
   BenchCommand bench;
 };
@@ -52,12 +54,14 @@ int RunCommandLine(int argc, char** argv) {
       "  tutti transcribe --output texts --format txt,srt recordings/\n"
       "  tutti vad --max-end-silence-time 500 call.wav\n"
       "  tutti models list\n"
+      "  tutti serve\n"
       "\n"
       "`tutti COMMAND --help` explains a command.");
   Commands commands;
   const CLI::App* transcribe = commands.transcribe.Define(app);
   const CLI::App* vad = commands.vad.Define(app);
   const CLI::App* models = commands.models.Define(app);
+  const CLI::App* serve = commands.serve.Define(app);
   const CLI::App* keys = commands.keys.Define(app);
   commands.bench.Define(app);
 
@@ -75,7 +79,7 @@ int RunCommandLine(int argc, char** argv) {
                                return command->get_name() == argv[1];
                              });
   if (argc < 2 || (argv[1][0] != '-' && !names_command)) {
-    return UsageError(InvalidArgument("{}; there are transcribe, vad, models, keys, bench (see tutti --help)",
+    return UsageError(InvalidArgument("{}; there are transcribe, vad, models, serve, keys, bench (see tutti --help)",
                                       argc < 2 ? "a command is needed" : fmt::format("no command '{}'", argv[1])));
   }
   try {
@@ -89,6 +93,7 @@ int RunCommandLine(int argc, char** argv) {
   if (transcribe->parsed()) return commands.transcribe.Run();
   if (vad->parsed()) return commands.vad.Run();
   if (models->parsed()) return commands.models.Run();
+  if (serve->parsed()) return commands.serve.Run();
   if (keys->parsed()) return commands.keys.Run();
   return commands.bench.Run();
 }

@@ -1,0 +1,93 @@
+#include "cli/serve_command.h"
+
+#include <fmt/format.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+#include "cli/exit_codes.h"
+#include "cli/model_registry.h"
+#include "cli/usage_error.h"
+#include "server/server.h"
+#include "service/config.h"
+
+namespace tutti {
+namespace {
+
+constexpr const char* kDefaultModel = "demo-paraformer";
+
+// "NAME=PATH", a registered name, or a path, whose last part is the name then.
+absl::StatusOr<LoadedModel> Load(const ServeOptions& options, const std::string& given) {
+  TUTTI_ASSIGN_OR_RETURN(const ModelRegistry registry, ModelRegistry::Load(ModelRegistry::SearchFolders()));
+  const size_t equals = given.find('=');
+  const std::string where = equals == std::string::npos ? given : given.substr(equals + 1);
+  std::string name =
+      equals == std::string::npos ? std::filesystem::path(given).filename().string() : given.substr(0, equals);
+  if (name.empty()) name = std::filesystem::path(given).parent_path().filename().string();
+  const auto model = registry.Find(where);
+  if (!model.ok()) return WithContext(model.status(), "models.model");
+  std::string vad;
+  if (options.models.vad != "none") {
+    const auto found = registry.Find(options.models.vad);
+    if (!found.ok()) return WithContext(found.status(), "models.vad");
+    vad = *found;
+  }
+  return LoadModel(options, std::move(name), *model, vad);
+}
+
+std::string GroupOf(const std::string& section) {
+  std::string group = section;
+  group.front() = static_cast<char>(std::toupper(static_cast<unsigned char>(group.front())));
+  return group;
+}
+
+}  // namespace
+
+CLI::App* ServeCommand::Define(CLI::App& app) {
+  CLI::App* command = app.add_subcommand("serve", "answer HTTP and WebSocket clients until a signal ends it");
+  command->footer(
+      "Examples:\n"
+      "  tutti serve\n"
+      "  tutti serve --model zh=~/models/paraformer-large --model sense=~/models/SenseVoiceSmall\n"
+      "  tutti serve --host 0.0.0.0 --keys /etc/tutti/keys --tls-certificate cert.pem --tls-key key.pem\n"
+      "  tutti serve --config /etc/tutti/tutti.toml --print-config\n"
+      "\n"
+      "Each option can be given as a flag, in the environment (TUTTI_LIMITS_QUEUE_SECONDS) or in a TOML file\n"
+      "([limits] queue_seconds = …), the first of these that there is counts. SIGTERM and Ctrl-C finish what was\n"
+      "accepted and end; SIGHUP loads keys and models anew. docs/http.md has the interfaces.\n"
+      "\n"
+      "Exit code: 0 everything accepted was finished, 1 something was not, 2 wrong usage.");
+  command->add_option("-c,--config", config_, "a TOML file of these options")->option_text("FILE");
+  command->add_flag("--print-config", print_config_, "print the options in force as a TOML file, and end");
+  for (const ServeSetting& setting : ServeSettings()) {
+    command
+        ->add_option_function<std::vector<std::string>>(
+            setting.flag(),
+            [this, flag = setting.flag()](const std::vector<std::string>& values) { flags_[flag] = values; },
+            setting.help)
+        ->expected(1)
+        ->multi_option_policy(setting.is_list ? CLI::MultiOptionPolicy::TakeAll : CLI::MultiOptionPolicy::TakeLast)
+        ->option_text(setting.is_list ? "VALUE …" : "VALUE")
+        ->group(GroupOf(setting.section));
+  }
+  return command;
+}
+
+int ServeCommand::Run() const {
+  ServeOptions defaults;
+  defaults.models.model = {kDefaultModel};
+  const auto options = ResolveServeOptions(
+      defaults, config_, [](const std::string& name) -> const char* { return std::getenv(name.c_str()); }, flags_);
+  if (!options.ok()) return UsageError(options.status());
+  if (print_config_) {
+    fmt::print("{}", PrintConfig(*options));
+    return kExitOk;
+  }
+  if (const absl::Status status = Validate(*options); !status.ok()) return UsageError(status);
+  const auto server = Server::Create(*options, [&options](const std::string& given) { return Load(*options, given); });
+  if (!server.ok()) return CannotStart(server.status());
+  fmt::print(stderr, "tutti: serving at {}\n", (*server)->url());
+  return (*server)->Run() ? kExitOk : kExitFailed;
+}
+
+}  // namespace tutti
