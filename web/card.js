@@ -117,6 +117,7 @@ export class Card {
       this.view.clear();
       transcript.segments.forEach((segment) => this.view.add(segment));
     }
+    this.view.flush();
     this.player.setSegments(transcript.segments, transcript.duration_ms / 1000);
     this.#state("done", {}, 1);
     this.#find(".card-foot").hidden = false;

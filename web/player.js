@@ -12,6 +12,7 @@ export class Player {
   #wave = null;
   #segments = [];
   #seconds = 0;
+  #frame = 0;
 
   // `onTime` gets the position in seconds whenever it changes, `onUnplayable` is called when the browser cannot play.
   constructor(root, file, { split, onTime, onUnplayable }) {
@@ -86,7 +87,15 @@ export class Player {
     if (playing === this) playing = null;
   }
 
+  // With the next frame; once, however often it is asked for.
   draw() {
+    this.#frame ||= requestAnimationFrame(() => {
+      this.#frame = 0;
+      this.#drawNow();
+    });
+  }
+
+  #drawNow() {
     drawWave(this.canvas, { wave: this.#wave, segments: this.#segments, seconds: this.#seconds,
                             now: this.audio.currentTime, split: this.split });
   }

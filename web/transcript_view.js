@@ -6,6 +6,7 @@ import { clockText } from "./numbers.js";
 
 export class TranscriptView {
   #words = [];  // by start: {start, end, element}
+  #coming = [];  // segments that wait for the next frame
   #playing = null;
 
   // `play` gets the seconds from which to play, `pause` is called to pause or go on.
@@ -22,16 +23,38 @@ export class TranscriptView {
     root.addEventListener("keydown", (event) => this.#key(event, pause));
   }
 
+  // Shown with the next frame, together with whatever else has come: one layout, however fast segments arrive.
   add(segment) {
     if (!segment.text) return;
+    if (!this.#coming.length) requestAnimationFrame(() => this.flush());
+    this.#coming.push(segment);
+  }
+
+  // Shows what was added, at once.
+  flush() {
+    if (!this.#coming.length) return;
     const follow = this.root.scrollHeight - this.root.scrollTop - this.root.clientHeight < 40;
+    this.root.append(...this.#coming.map((segment) => this.#row(segment)));
+    this.#coming = [];
+    this.#words.sort((a, b) => a.start - b.start);
     this.root.hidden = false;
+    if (follow) this.root.scrollTop = this.root.scrollHeight;
+  }
+
+  clear() {
+    this.root.replaceChildren();
+    this.root.hidden = true;
+    this.#words = [];
+    this.#coming = [];
+    this.#playing = null;
+  }
+
+  #row(segment) {
     const row = document.createElement("p");
     row.className = "segment";
     const time = document.createElement("span");
     time.className = "time";
     time.textContent = clockText(segment.start_ms / 1000);
-    row.append(time);
     const text = document.createElement("span");
     text.className = "text";
     if (this.split) {
@@ -42,17 +65,8 @@ export class TranscriptView {
       text.append(who, " ");
     }
     this.#fill(text, segment);
-    row.append(text);
-    this.root.append(row);
-    this.#words.sort((a, b) => a.start - b.start);
-    if (follow) this.root.scrollTop = this.root.scrollHeight;
-  }
-
-  clear() {
-    this.root.replaceChildren();
-    this.root.hidden = true;
-    this.#words = [];
-    this.#playing = null;
+    row.append(time, text);
+    return row;
   }
 
   // Marks the word that is heard.

@@ -13,7 +13,7 @@ CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 URL = os.environ.get("TUTTI_WEB_URL", "")
 FLAGS = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required", "--use-fake-device-for-media-stream",
          "--use-fake-ui-for-media-stream", "--mute-audio"]
-PATIENCE_MS = 30_000
+PATIENCE_MS = 120_000
 
 
 class PageTest(unittest.TestCase):
