@@ -63,7 +63,10 @@ struct ServeSetting {
   std::string section, name;  // [limits] queue_seconds; the flag is --queue-seconds
   std::string help;
   bool is_list = false;
-  // Parses and stores; InvalidArgument says what was expected, without the option's name. A list gets all its values.
+  bool is_switch = false;  // its flag needs no value: --insecure
+  bool is_secret = false;  // PrintConfig leaves it out
+  // Parses and stores; InvalidArgument says what was found and what was expected, without the option's name. A list
+  // gets all its values, everything else exactly one. Nothing is stored on an error.
   std::function<absl::Status(ServeOptions&, const std::vector<std::string>&)> set;
   std::function<std::string(const ServeOptions&)> toml;  // its value as TOML
 
@@ -71,16 +74,19 @@ struct ServeSetting {
   std::string environment() const;  // TUTTI_LIMITS_QUEUE_SECONDS
 };
 
+// In the order of --print-config, section by section.
 const std::vector<ServeSetting>& ServeSettings();
 
-// Flags by ServeSetting::flag() as they were given. `environment` looks a variable up, null when unset. `config_file`
-// may be empty. Errors name the file and line, the variable or the flag; unknown sections and names in the file are
+// Flags by ServeSetting::flag() as they were given; no value means true. `environment` looks a variable up, null when
+// unset; a list is separated by commas there. `config_file` may be empty. A list of a higher source replaces that of a
+// lower one. Errors name the file and line, the variable or the flag; unknown sections and names in the file are
 // errors, too.
 absl::StatusOr<ServeOptions> ResolveServeOptions(const ServeOptions& defaults, const std::string& config_file,
                                                  const std::function<const char*(const std::string&)>& environment,
                                                  const std::map<std::string, std::vector<std::string>>& flags);
 
-// Options that make no sense together: half of TLS, a public address without keys and without insecure, …
+// Options that make no sense together: half of TLS, a public address without keys and without insecure, …; of several
+// problems the first.
 absl::Status Validate(const ServeOptions& options);
 
 // As a TOML file that gives the same options; the webhook secret is left out.
