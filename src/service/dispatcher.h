@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -22,6 +23,8 @@ struct DispatcherOptions {
   // the last may reach beyond. Interactive requests are held back by interactive audio only: the engine runs them
   // before all else, and hours of batch work that have begun shall not keep them here.
   double window_seconds = 480;
+  // A recogniser that had no room (its max_pending) is tried again when a recording of ours ends, or after this long.
+  std::chrono::milliseconds retry_interval{50};
 };
 
 // Stands between many clients and one recogniser: bounds what is accepted, and hands it on in fair order.

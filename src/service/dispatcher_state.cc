@@ -8,8 +8,6 @@ namespace {
 using std::chrono::steady_clock;
 
 constexpr double kMaxSeconds = 1e9;
-// How long to leave a recogniser alone that has no room, when no recording of ours would tell by its end.
-constexpr std::chrono::milliseconds kRetryInterval{50};
 
 double Seconds(int64_t ms) { return static_cast<double>(ms) / 1000; }
 
@@ -198,7 +196,7 @@ void Dispatcher::State::Refused(Requests::iterator found, const FairQueue::Item&
   request.waits = true;
   queue_.Return(item);
   if (request.work.options.deadline) deadlines_.emplace(*request.work.options.deadline, item.id);
-  retry_at_ = steady_clock::now() + kRetryInterval;
+  retry_at_ = steady_clock::now() + options_.retry_interval;
 }
 
 Dispatcher::State::Requests::iterator Dispatcher::State::EndWaiting(Requests::iterator found, absl::Status status) {

@@ -255,6 +255,27 @@ TEST_F(DispatcherTest, WhatTheRecogniserHasNoRoomForIsTriedAgainInItsPlace) {
   EXPECT_EQ(dispatcher_->load().running_seconds, 0);
 }
 
+TEST_F(DispatcherTest, WhatTheRecogniserHadNoRoomForIsTriedAgainWhenARecordingEnds) {
+  Start({.window_seconds = 1000, .retry_interval = std::chrono::hours(1)});
+  Submit("a1", 60);
+  ASSERT_TRUE(recognizer_->HasBegun("a1"));
+  recognizer_->Refuse({absl::ResourceExhaustedError("full")});
+  Submit("a2", 60);
+  ASSERT_TRUE(Eventually([&] { return recognizer_->refused() == 1 && dispatcher_->load().waiting == 1; }));
+  recognizer_->Finish("a1", 60);
+  recognizer_->Finish("a2", 60);
+  EXPECT_THAT(results_.Codes("a2"), ElementsAre(absl::StatusCode::kOk));
+}
+
+TEST_F(DispatcherTest, WhatTheRecogniserRefusesCostsItsTenantNothing) {
+  Start(kOneAtATime);
+  Block();
+  for (const char* name : {"a1", "a2", "a3", "b1"}) Submit(name, 60);
+  recognizer_->Refuse({absl::InvalidArgumentError("max_segment_ms: 3")});
+  for (const char* name : {"blocker", "a2", "b1", "a3"}) recognizer_->Finish(name, 60);
+  EXPECT_THAT(recognizer_->begun(), ElementsAre("blocker", "a2", "b1", "a3"));
+}
+
 TEST_F(DispatcherTest, OptionsThatTheRecogniserRefusesEndThatRequestOnly) {
   Start(kOneAtATime);
   recognizer_->Refuse({absl::InvalidArgumentError("max_segment_ms: 3")});
@@ -416,26 +437,29 @@ TEST_F(DispatcherTest, TheEndCancelsEverythingAndLetsGoOfWhatOwnersGave) {
   EXPECT_THAT(results_.Codes("a1"), ElementsAre(absl::StatusCode::kCancelled));
 }
 
-TEST_F(DispatcherTest, TheEndWaitsForACallbackThatStillRuns) {
+TEST_F(DispatcherTest, TheEndWaitsForACallbackThatStillRunsAndForWhatItOwns) {
+  struct Slow {
+    ~Slow() {
+      std::this_thread::sleep_for(milliseconds(20));
+      gone = true;
+    }
+    std::atomic<bool>& gone;
+  };
   Start({});
-  Gate inside, go_on;
-  std::atomic<bool> returned = false;
+  Gate inside;
+  std::atomic<bool> returned = false, gone = false;
   auto work = Work("a1", 60);
-  work.on_done = [&](const auto&) {
+  work.on_done = [&, owned = std::shared_ptr<Slow>(new Slow{gone})](const auto&) {
     inside.Open();
-    go_on.Wait();
+    std::this_thread::sleep_for(milliseconds(20));
     returned = true;
   };
   Submit(std::move(work));
   std::thread recogniser([&] { recognizer_->Finish("a1", 60); });
   inside.Wait();
-  std::thread opener([&] {
-    std::this_thread::sleep_for(milliseconds(20));
-    go_on.Open();
-  });
   dispatcher_ = nullptr;
   EXPECT_TRUE(returned);
-  opener.join();
+  EXPECT_TRUE(gone);
   recogniser.join();
 }
 

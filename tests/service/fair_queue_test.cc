@@ -125,6 +125,25 @@ TEST(FairQueueTest, ADebtOutlastsAnAbsenceWhileOthersWait) {
   EXPECT_THAT(PopAll(queue), ElementsAre(12, 13, 2, 14, 15)) << "three quanta";
 }
 
+TEST(FairQueueTest, ADebtIsNotLostWithWhatIsRemoved) {
+  FairQueue queue(60);
+  for (int64_t id : {1, 2}) queue.Push(Item(id, "a", 1));
+  for (int64_t id : {11, 12, 13, 14}) queue.Push(Item(id, "b", 60));
+  ASSERT_EQ(queue.Pop()->id, 1);
+  queue.Charge("a", Priority::kBatch, 179);
+  ASSERT_TRUE(queue.Remove(2));
+  queue.Push(Item(3, "a", 1));
+  EXPECT_THAT(PopAll(queue), ElementsAre(11, 12, 13, 3, 14));
+}
+
+TEST(FairQueueTest, AQuantumMayBeTinyBesideTheRecordings) {
+  FairQueue queue(1e-3);
+  queue.Push(Item(1, "a", 1e8));
+  queue.Push(Item(2, "b", 1e9));
+  queue.Push(Item(3, "a", 1e8));
+  EXPECT_THAT(PopAll(queue), ElementsAre(1, 3, 2)) << "and not after a million million turns";
+}
+
 TEST(FairQueueTest, ADebtIsPaidOffInAbsenceAQuantumARound) {
   FairQueue queue(60);
   queue.Push(Item(1, "a", 1));
