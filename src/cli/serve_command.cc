@@ -60,15 +60,19 @@ CLI::App* ServeCommand::Define(CLI::App& app) {
   command->add_option("-c,--config", config_, "a TOML file of these options")->option_text("FILE");
   command->add_flag("--print-config", print_config_, "print the options in force as a TOML file, and end");
   for (const ServeSetting& setting : ServeSettings()) {
-    command
-        ->add_option_function<std::vector<std::string>>(
-            setting.flag(),
-            [this, flag = setting.flag()](const std::vector<std::string>& values) { flags_[flag] = values; },
-            setting.help)
-        ->expected(1)
-        ->multi_option_policy(setting.is_list ? CLI::MultiOptionPolicy::TakeAll : CLI::MultiOptionPolicy::TakeLast)
-        ->option_text(setting.is_list ? "VALUE …" : "VALUE")
-        ->group(GroupOf(setting.section));
+    CLI::Option* option = nullptr;
+    if (setting.is_switch) {
+      option = command->add_flag_callback(
+          setting.flag(), [this, flag = setting.flag()] { flags_[flag] = {}; }, setting.help);
+    } else {
+      option = command->add_option_function<std::vector<std::string>>(
+          setting.flag(),
+          [this, flag = setting.flag()](const std::vector<std::string>& values) { flags_[flag] = values; },
+          setting.help);
+      option->allow_extra_args(false)->option_text(setting.is_list ? "VALUE …" : "VALUE");
+      option->multi_option_policy(setting.is_list ? CLI::MultiOptionPolicy::TakeAll : CLI::MultiOptionPolicy::TakeLast);
+    }
+    option->group(GroupOf(setting.section));
   }
   return command;
 }

@@ -121,7 +121,7 @@ absl::StatusOr<bool> MultipartReader::Step() {
       const size_t end = buffer_.find("\r\n");
       const bool blank =
           std::ranges::all_of(buffer_.substr(0, end), [](char c) { return c == ' ' || c == '\t' || c == '\r'; });
-      if (!blank || buffer_.size() > kMaxHeader)
+      if (!blank || std::min(end, buffer_.size()) > kMaxHeader)
         return InvalidArgument("multipart: a boundary is followed by other text");
       if (end == std::string::npos) return false;
       buffer_.erase(0, end);  // the header keeps its line break, so that it may be empty

@@ -89,6 +89,14 @@ TEST(MultipartTest, ThePiecesInWhichABodyArrivesChangeNothing) {
   }
 }
 
+TEST(MultipartTest, ALargeFileMayComeAtOnce) {
+  const std::string data(1 << 20, 'x');
+  Collector got;
+  ASSERT_TRUE(Read(Field("a", "1") + Field("b", data) + "--xyz--", got).ok());
+  ASSERT_EQ(got.parts.size(), 2u);
+  EXPECT_EQ(got.parts[1].data, data);
+}
+
 TEST(MultipartTest, ABodyThatBreaksOffIsAnError) {
   const std::string body = Field("a", "1") + "--xyz--";
   for (size_t size = 0; size < body.size(); ++size) {
