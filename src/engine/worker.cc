@@ -31,16 +31,17 @@ void Worker::Recognise(Batch batch) {
 void Worker::TryRecognise(Batch batch) {
   const int64_t width = parts_.asr->frontend()->width();
   offsets_.assign(1, 0);
-  for (const auto& segment : batch) offsets_.push_back(offsets_.back() + segment->rows);
+  starts_.clear();
+  for (const auto& segment : batch) {
+    offsets_.push_back(offsets_.back() + segment->rows);
+    starts_.push_back(segment->features.data());
+  }
   hypotheses_.assign(batch.size(), {});
 
   double seconds = 0;
   {
     CpuTimer timer(seconds);
-    Workspace::Scope scope(workspace_);
-    float* const features = scope.Floats(offsets_.back() * width);
-    for (size_t i = 0; i < batch.size(); ++i) std::ranges::copy(batch[i]->features, features + offsets_[i] * width);
-    parts_.asr->Recognise({features, width, offsets_}, workspace_, hypotheses_);
+    parts_.asr->Recognise({starts_, width, offsets_}, workspace_, hypotheses_);
   }
   ReachSyncPoint(sync_points_, "Worker:network_done");
 

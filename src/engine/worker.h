@@ -41,6 +41,7 @@ class Worker {
 
   Workspace workspace_;
   std::vector<int64_t> offsets_;
+  std::vector<const float*> starts_;
   std::vector<Hypothesis> hypotheses_;
 };
 

@@ -152,9 +152,8 @@ void AttentionHeadF32(const AttentionHeadView& head, float scale, Workspace& wor
 
 void Attention(const float* q, int64_t q_stride, std::span<const int64_t> query_offsets, const float* k, const float* v,
                int64_t kv_stride, std::span<const int64_t> key_offsets, AttentionShape shape, float scale, float* out,
-               Workspace& workspace) {
+               int64_t out_stride, Workspace& workspace) {
   const auto head = shape.bf16 && DetectProductIsa().bf16 ? &AttentionHeadBf16 : &AttentionHeadF32;
-  const int64_t width = shape.heads * shape.dk;
   const auto segments = static_cast<int64_t>(query_offsets.size()) - 1;
   ForEach(segments * shape.heads, workspace, [&](int64_t item, Workspace& scratch) {
     const auto i = static_cast<size_t>(item / shape.heads);
@@ -168,10 +167,10 @@ void Attention(const float* q, int64_t q_stride, std::span<const int64_t> query_
                                     .kv_stride = kv_stride,
                                     .keys = key_offsets[i + 1] - key,
                                     .dk = shape.dk,
-                                    .out = out + query * width + column,
-                                    .out_stride = width};
+                                    .out = out + query * out_stride + column,
+                                    .out_stride = out_stride};
     if (view.keys > 0) return head(view, scale, scratch);
-    for (int64_t row = 0; row < view.queries; ++row) std::fill_n(view.out + row * width, shape.dk, 0.0F);
+    for (int64_t row = 0; row < view.queries; ++row) std::fill_n(view.out + row * out_stride, shape.dk, 0.0F);
   });
 }
 }  // namespace tutti

@@ -6,7 +6,8 @@
 
 namespace tutti {
 
-// One head of one segment; what the kernels of attention take for every instruction set.
+// One head of one segment; what the kernels of attention take for every instruction set. They have read a tile of
+// queries before they write its rows of `out`, which may be `q`.
 struct AttentionHeadView {
   const float* q;  // [queries, dk], rows q_stride apart
   int64_t q_stride;
