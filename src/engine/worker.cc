@@ -11,7 +11,8 @@
 namespace tutti {
 
 void Worker::Run() {
-  for (auto batch = queue_.PopBatch(batch_rows_); !batch.empty(); batch = queue_.PopBatch(batch_rows_)) {
+  const auto pop = [this] { return queue_.PopBatch(batch_rows_, [this] { workspace_.Release(); }); };
+  for (auto batch = pop(); !batch.empty(); batch = pop()) {
     ReachSyncPoint(sync_points_, "Worker:batch_popped");
     Recognise(batch);
   }

@@ -14,7 +14,8 @@ namespace tutti {
 
 // Runs the network over batches of segments, whosever they are, and hands each hypothesis back to its request.
 //
-// All it owns is scratch memory that no result depends on. One thread each.
+// All it owns is scratch memory that no result depends on, and that it gives back when work is long in coming. One
+// thread each.
 class Worker {
  public:
   // `parts`, `queue` and `team` outlive it. A batch takes up to `batch_rows` LFR frames. The team, null for none, is

@@ -21,10 +21,18 @@ std::byte* Map(size_t bytes) {
 
 }  // namespace
 
-Workspace::Workspace() = default;
+Workspace::Workspace() : first_block_(kFirstBlock) {}
 
-Workspace::~Workspace() {
+Workspace::~Workspace() { Unmap(); }
+
+void Workspace::Unmap() {
   for (const Block& block : blocks_) munmap(block.data, block.size);
+  blocks_.clear();
+}
+
+void Workspace::Release() {
+  first_block_ = std::max(kFirstBlock, capacity());
+  Unmap();
 }
 
 size_t Workspace::capacity() const {
@@ -40,7 +48,7 @@ void* Workspace::Allocate(size_t bytes) {
     used_ = 0;
   }
   if (block_ == blocks_.size()) {
-    const size_t size = std::max({bytes, kFirstBlock, capacity()});
+    const size_t size = std::max({bytes, first_block_, capacity()});
     blocks_.reserve(blocks_.size() + 1);
     blocks_.push_back({Map(size), size});
   }
@@ -58,8 +66,7 @@ Workspace::Scope::~Scope() {
   if (block_ != 0 || used_ != 0 || workspace_.blocks_.size() < 2) return;
   // The outermost scope ends and the work did not fit into one block: the next one gets a single block for all of it.
   const size_t size = workspace_.capacity();
-  for (const Block& block : workspace_.blocks_) munmap(block.data, block.size);
-  workspace_.blocks_.clear();
+  workspace_.Unmap();
   workspace_.blocks_.push_back({Map(size), size});
 }
 

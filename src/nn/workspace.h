@@ -27,6 +27,10 @@ class Workspace {
   // Bytes held, in use or not.
   size_t capacity() const;
 
+  // Gives all of it back to the system; what comes next begins with one block of the size that was there. Without an
+  // open scope only.
+  void Release();
+
   // Threads that share the work of whoever uses this workspace (ForEach); null: none. Not owned.
   Team* team() const { return team_; }
   void set_team(Team* team) { team_ = team; }
@@ -57,10 +61,12 @@ class Workspace {
     size_t size;
   };
   void* Allocate(size_t bytes);
+  void Unmap();
 
   std::vector<Block> blocks_;
   size_t block_ = 0;  // index of the block in use
   size_t used_ = 0;   // bytes taken from it
+  size_t first_block_;
   Team* team_ = nullptr;
 };
 

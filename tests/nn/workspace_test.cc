@@ -47,5 +47,20 @@ TEST(WorkspaceTest, StopsGrowingOnceItHasSeenTheLargestBatch) {
   EXPECT_EQ(workspace.capacity(), capacity);
 }
 
+TEST(WorkspaceTest, HoldsNothingAfterReleaseAndAsMuchAsBeforeAfterTheSameBatch) {
+  Workspace workspace;
+  const auto batch = [&workspace] {
+    Workspace::Scope scope(workspace);
+    for (int i = 0; i < 20; ++i) std::fill_n(scope.Floats(100'000), 100'000, 1.0F);
+  };
+  batch();
+  batch();
+  const size_t capacity = workspace.capacity();
+  workspace.Release();
+  EXPECT_EQ(workspace.capacity(), 0U);
+  batch();
+  EXPECT_EQ(workspace.capacity(), capacity);
+}
+
 }  // namespace
 }  // namespace tutti
