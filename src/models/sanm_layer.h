@@ -9,6 +9,7 @@
 #include "models/layers.h"
 #include "models/weight_source.h"
 #include "nn/linear.h"
+#include "nn/ops.h"
 #include "nn/workspace.h"
 
 namespace tutti {
@@ -50,6 +51,20 @@ class SanmLayer {
   void RunGroups(const NormedInput& input, std::span<const int64_t> offsets, float* y, Workspace& workspace) const;
   void RunGroup(const NormedInput& input, int64_t first_row, std::span<const int64_t> offsets, float* y,
                 Workspace& workspace) const;
+
+  // The heads of attention side by side, rows `stride` floats apart.
+  struct Heads {
+    const float* data;
+    int64_t stride;
+  };
+  // Attention over a group, in memory of `scope`; the FSMN memory goes to y.
+  Heads Attend(const NormedInput& input, int64_t first_row, std::span<const int64_t> offsets, float* y,
+               Workspace& workspace, Workspace::Scope& scope) const;
+  // The same, bit for bit, where attention is in bf16: queries and keys wait for it in bf16, which is half the memory.
+  Heads AttendNarrow(const NormedInput& input, int64_t first_row, std::span<const int64_t> offsets, float* y,
+                     Workspace& workspace, Workspace::Scope& scope) const;
+  AttentionShape attention_shape() const;
+  float attention_scale() const;
 
   SanmLayerShape shape_;
   Norm norm1_, norm2_;

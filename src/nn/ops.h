@@ -56,6 +56,11 @@ void Attention(const float* q, int64_t q_stride, std::span<const int64_t> query_
                int64_t kv_stride, std::span<const int64_t> key_offsets, AttentionShape shape, float scale, float* out,
                int64_t out_stride, Workspace& workspace);
 
+// Attention of each segment's rows to themselves, both products in bf16, of queries and keys that are bf16 already: the
+// bits of Attention, in less memory. The result takes the place of the values. Only where DetectProductIsa().bf16.
+void SelfAttentionBf16(const uint16_t* q, const uint16_t* k, int64_t qk_stride, float* v, int64_t v_stride,
+                       std::span<const int64_t> offsets, AttentionShape shape, float scale, Workspace& workspace);
+
 // The instruction set that Highway chose for these operators ("AVX3_ZEN4").
 const char* VectorIsa();
 

@@ -234,6 +234,27 @@ TEST(AttentionInPlaceTest, HeadsInThePlaceOfTheirQueriesHaveTheSameBits) {
   }
 }
 
+TEST(AttentionInPlaceTest, QueriesAndKeysInBf16GiveTheBitsOfThoseThatAreRoundedToIt) {
+  if (!DetectProductIsa().bf16) GTEST_SKIP() << "no bf16 products here";
+  for (const int64_t dk : {48, 43, 128}) {
+    const AttentionShape shape{4, dk, true};
+    const int64_t width = 4 * dk, stride = 3 * width;
+    const auto offsets = RandomOffsets(9, 60, 27);
+    const auto qkv = RandomFloats(offsets.back() * stride, 28);
+    std::vector<float> expected(static_cast<size_t>(offsets.back() * width)), v(expected.size());
+    std::vector<uint16_t> qk(2 * expected.size());
+    for (int64_t row = 0; row < offsets.back(); ++row) {
+      ToBf16(qkv.data() + row * stride, 2 * width, qk.data() + row * 2 * width);
+      std::copy_n(qkv.data() + row * stride + 2 * width, width, v.data() + row * width);
+    }
+    Workspace workspace;
+    Attention(qkv.data(), stride, offsets, qkv.data() + width, qkv.data() + 2 * width, stride, offsets, shape, 0.1F,
+              expected.data(), width, workspace);
+    SelfAttentionBf16(qk.data(), qk.data() + width, 2 * width, v.data(), width, offsets, shape, 0.1F, workspace);
+    EXPECT_TRUE(v == expected) << dk;
+  }
+}
+
 TEST(AttentionNeighboursTest, QueriesWithoutKeysGetZeros) {
   const std::vector<int64_t> queries = {0, 2}, keys = {0, 0};
   const auto q = RandomFloats(32, 9);
