@@ -139,6 +139,7 @@ absl::StatusOr<BenchResult> BenchEncoder(const BenchOptions& options) {
   const double roof_before = LinearRoof(encoder.options(), rows, options.threads);
   const LoopRate rate = Repeat(options.threads, options.duration, [&](int thread) {
     const auto i = static_cast<size_t>(thread);
+    const Workspace::Scope scope(workspaces[i]);  // a batch is one scope, as in the engine
     encoder.Run(batch, workspaces[i], encoded[i].data());
   });
   const double roof_after = LinearRoof(encoder.options(), rows, options.threads);
