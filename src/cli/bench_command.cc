@@ -96,7 +96,12 @@ CLI::App* BenchCommand::Define(CLI::App& app) {
     return part;
   };
   add("frontend", "filter bank, stacking and normalisation", "demo-paraformer", &BenchFrontend);
-  add("vad", "voice activity: features, network and decisions", "fsmn-vad", &BenchVad);
+  add("vad", "voice activity: features, network and decisions", "fsmn-vad", &BenchVad)
+      ->add_option("--chunk-ms", options_.chunk_ms, "audio that comes at a time, as from a live stream; 0: all at once")
+      ->check(CLI::Range(0, 60'000))
+      ->option_text("MS")
+      ->default_str("0")
+      ->group("What");
   add_network(
       add("encoder", "the recogniser's encoder, held against oneDNN's own rate", "demo-paraformer", &BenchEncoder));
   add_engine(

@@ -1,7 +1,9 @@
 #include "cli/bench_parts.h"
 
+#include <algorithm>
 #include <chrono>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "checkpoint/model_package.h"
@@ -77,10 +79,24 @@ absl::StatusOr<BenchResult> BenchVad(const BenchOptions& options) {
   TUTTI_ASSIGN_OR_RETURN(const auto vad, FsmnVad::Load(package));
   const double load_seconds = SecondsSince(start);
   const std::vector<float> samples = ArtificialSpeech(options.seconds);
-  TUTTI_RETURN_IF_ERROR(Validate(vad->default_options()));
-  std::vector<Workspace> workspaces(static_cast<size_t>(options.threads));
+  const size_t chunk = options.chunk_ms > 0 ? static_cast<size_t>(options.chunk_ms) * 16 : samples.size();
+  struct Listener {
+    std::unique_ptr<VadStream> stream;
+    Workspace workspace;
+    std::vector<VadEvent> events;
+  };
+  std::vector<Listener> listeners(static_cast<size_t>(options.threads));
+  for (Listener& listener : listeners) {
+    TUTTI_ASSIGN_OR_RETURN(listener.stream, VadStream::Create(vad, vad->default_options()));
+  }
   const LoopRate rate = Repeat(options.threads, options.duration, [&](int thread) {
-    static_cast<void>(DetectSpeech(vad, samples, vad->default_options(), workspaces[static_cast<size_t>(thread)]));
+    auto& [stream, workspace, events] = listeners[static_cast<size_t>(thread)];
+    events.clear();
+    for (std::span<const float> left = samples; !left.empty();) {
+      const size_t piece = std::min(chunk, left.size());
+      stream->Accept(left.first(piece), piece == left.size(), workspace, events);
+      left = left.subspan(piece);
+    }
   });
   BenchResult result = FromLoop("vad", rate, options.seconds);
   result.load_seconds = load_seconds;
@@ -123,6 +139,7 @@ absl::StatusOr<BenchResult> BenchEncoder(const BenchOptions& options) {
   const double roof_before = LinearRoof(encoder.options(), rows, options.threads);
   const LoopRate rate = Repeat(options.threads, options.duration, [&](int thread) {
     const auto i = static_cast<size_t>(thread);
+    const Workspace::Scope scope(workspaces[i]);  // a batch is one scope, as in the engine
     encoder.Run(batch, workspaces[i], encoded[i].data());
   });
   const double roof_after = LinearRoof(encoder.options(), rows, options.threads);

@@ -19,6 +19,7 @@ struct BenchOptions {
   std::string vad;                               // of pipeline; empty: every recording is one segment
   std::optional<SyntheticDims> synthetic;        // random weights of this size
   double seconds = 10;                           // of audio in a segment of frontend and vad
+  int64_t chunk_ms = 0;                          // of vad: audio that comes at a time; 0: all at once
   LengthMix lengths = LengthMix::Fixed(10);      // of a recording (asr, pipeline) or segment (encoder)
   std::string lengths_text = "fixed:10";         // as printed
   double batch_seconds = 60;                     // of audio in a batch

@@ -128,7 +128,7 @@ CLI::App* TranscribeCommand::Define(CLI::App& app) {
       ->group("Speed");
   command
       ->add_option("--decode-threads", decode_threads_,
-                   "threads that decode, find speech and make features; 0: as many")
+                   "threads that decode, find speech and make features; 0: as many, one per core at most")
       ->check(CLI::Range(0, 1024))
       ->option_text("N")
       ->default_str("0")

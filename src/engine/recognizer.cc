@@ -1,5 +1,6 @@
 #include "tutti/recognizer.h"
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <utility>
@@ -71,7 +72,8 @@ absl::StatusOr<std::unique_ptr<Recognizer>> CreateRecognizer(const RecognizerOpt
   TUTTI_RETURN_IF_ERROR(CheckOptions(options));
   RecognizerOptions resolved = options;
   if (resolved.threads == 0) resolved.threads = Cores();
-  if (resolved.decode_threads == 0) resolved.decode_threads = resolved.threads;
+  // Each holds a recording it is at: more than there are cores would hold more and be no faster.
+  if (resolved.decode_threads == 0) resolved.decode_threads = std::min(resolved.threads, Cores());
   auto recognizer = std::make_unique<RecognizerImpl>(resolved, std::move(parts));
   TUTTI_RETURN_IF_ERROR(recognizer->Start());
   return recognizer;

@@ -36,17 +36,30 @@ absl::Status SegmentQueue::Push(std::unique_ptr<QueuedSegment>& segment) {
   return absl::OkStatus();
 }
 
-std::vector<std::unique_ptr<QueuedSegment>> SegmentQueue::PopBatch(int64_t budget) {
+bool SegmentQueue::WaitForPush(std::optional<std::chrono::steady_clock::time_point> deadline) {
+  bool in_time = true;
+  ++idle_workers_;
+  if (deadline) {
+    in_time = pushed_.WaitUntil(mu_, *deadline);
+  } else {
+    pushed_.Wait(mu_);
+  }
+  --idle_workers_;
+  return in_time;
+}
+
+std::vector<std::unique_ptr<QueuedSegment>> SegmentQueue::PopBatch(int64_t budget,
+                                                                   const std::function<void()>& on_idle) {
+  std::optional<std::chrono::steady_clock::time_point> patient_until;
+  if (on_idle) patient_until = std::chrono::steady_clock::now() + options_.patience;
   while (true) {
     Segments batch, dropped;
-    bool closed = false;
+    bool closed = false, in_time = true;
     {
       MutexLock lock(mu_);
       QueuedSegment* next = Front(dropped);
-      while (next == nullptr && dropped.empty() && !closed_) {
-        ++idle_workers_;
-        pushed_.Wait(mu_);
-        --idle_workers_;
+      while (next == nullptr && dropped.empty() && !closed_ && in_time) {
+        in_time = WaitForPush(patient_until);
         next = Front(dropped);
       }
       int64_t left = std::min(budget, rows_ / (idle_workers_ + 1));
@@ -62,6 +75,10 @@ std::vector<std::unique_ptr<QueuedSegment>> SegmentQueue::PopBatch(int64_t budge
     }
     if (on_room_ && !(batch.empty() && dropped.empty())) on_room_();
     if (closed || !batch.empty()) return batch;
+    if (!in_time) {
+      on_idle();
+      patient_until.reset();
+    }
   }
 }
 

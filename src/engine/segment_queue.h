@@ -1,10 +1,12 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -33,6 +35,8 @@ struct SegmentQueueOptions {
   int64_t max_bytes = int64_t{256} << 20;
   // Threads that will call PopBatch: none takes more than its share of what waits.
   int64_t workers = 1;
+  // So long a worker waits before it counts as idle.
+  std::chrono::milliseconds patience = std::chrono::seconds(1);
 };
 
 // Segments that wait for a worker: interactive ones first, the oldest first among equals.
@@ -67,8 +71,9 @@ class SegmentQueue {
   // - when less than a budget for each worker waits: its share, so that at the end of a job they end together; but
   // never
   //   less than an eighth of the budget, below which batches are inefficient.
-  // Empty only after Close.
-  std::vector<std::unique_ptr<QueuedSegment>> PopBatch(int64_t budget) TUTTI_EXCLUDES(mu_);
+  // Empty only after Close. `on_idle`, if any, is called once, without locks, when nothing has come for `patience`.
+  std::vector<std::unique_ptr<QueuedSegment>> PopBatch(int64_t budget, const std::function<void()>& on_idle = nullptr)
+      TUTTI_EXCLUDES(mu_);
 
   // Lets go of the segments whose request has stopped.
   void DropStopped() TUTTI_EXCLUDES(mu_);
@@ -84,6 +89,8 @@ class SegmentQueue {
   using Segments = std::vector<std::unique_ptr<QueuedSegment>>;
 
   bool Fits(const QueuedSegment& segment) const TUTTI_REQUIRES(mu_);
+  // Waits for something to be pushed or the queue to close; false when `deadline`, if any, passes first.
+  bool WaitForPush(std::optional<std::chrono::steady_clock::time_point> deadline) TUTTI_REQUIRES(mu_);
   // The segment to hand out next, null when there is none; moves stopped ones on the way to `dropped`.
   QueuedSegment* Front(Segments& dropped) TUTTI_REQUIRES(mu_);
   std::unique_ptr<QueuedSegment> TakeFront() TUTTI_REQUIRES(mu_);

@@ -11,7 +11,8 @@
 namespace tutti {
 
 void Worker::Run() {
-  for (auto batch = queue_.PopBatch(batch_rows_); !batch.empty(); batch = queue_.PopBatch(batch_rows_)) {
+  const auto pop = [this] { return queue_.PopBatch(batch_rows_, [this] { workspace_.Release(); }); };
+  for (auto batch = pop(); !batch.empty(); batch = pop()) {
     ReachSyncPoint(sync_points_, "Worker:batch_popped");
     Recognise(batch);
   }
@@ -31,16 +32,17 @@ void Worker::Recognise(Batch batch) {
 void Worker::TryRecognise(Batch batch) {
   const int64_t width = parts_.asr->frontend()->width();
   offsets_.assign(1, 0);
-  for (const auto& segment : batch) offsets_.push_back(offsets_.back() + segment->rows);
+  starts_.clear();
+  for (const auto& segment : batch) {
+    offsets_.push_back(offsets_.back() + segment->rows);
+    starts_.push_back(segment->features.data());
+  }
   hypotheses_.assign(batch.size(), {});
 
   double seconds = 0;
   {
     CpuTimer timer(seconds);
-    Workspace::Scope scope(workspace_);
-    float* const features = scope.Floats(offsets_.back() * width);
-    for (size_t i = 0; i < batch.size(); ++i) std::ranges::copy(batch[i]->features, features + offsets_[i] * width);
-    parts_.asr->Recognise({features, width, offsets_}, workspace_, hypotheses_);
+    parts_.asr->Recognise({starts_, width, offsets_}, workspace_, hypotheses_);
   }
   ReachSyncPoint(sync_points_, "Worker:network_done");
   ++counts_.batches;

@@ -22,7 +22,8 @@ struct WorkerCounts {
 
 // Runs the network over batches of segments, whosever they are, and hands each hypothesis back to its request.
 //
-// All it owns is scratch memory that no result depends on. One thread each.
+// All it owns is scratch memory that no result depends on, and that it gives back when work is long in coming. One
+// thread each.
 class Worker {
  public:
   // `parts`, `queue`, `team` and `counts` outlive it. A batch takes up to `batch_rows` LFR frames. The team, null for
@@ -51,6 +52,7 @@ class Worker {
 
   Workspace workspace_;
   std::vector<int64_t> offsets_;
+  std::vector<const float*> starts_;
   std::vector<Hypothesis> hypotheses_;
 };
 

@@ -56,9 +56,10 @@ class AsrModel {
   virtual ComputeType compute_type() const = 0;                        // in use; never kAuto
   virtual const SanmEncoder* sanm_encoder() const { return nullptr; }  // null: a family without one
 
-  // Features as the frontend makes them, one segment or many. hypotheses.size() == features.segments().
-  // A segment without rows gets an empty hypothesis.
-  virtual void Recognise(const RaggedBatch& features, Workspace& workspace, std::span<Hypothesis> hypotheses) const = 0;
+  // Features as the frontend makes them, one segment or many, which are only read. hypotheses.size() ==
+  // features.segments(). A segment without rows gets an empty hypothesis.
+  virtual void Recognise(const ScatteredBatch& features, Workspace& workspace,
+                         std::span<Hypothesis> hypotheses) const = 0;
 
   virtual SegmentText Text(const Hypothesis& hypothesis) const = 0;
 };

@@ -54,7 +54,8 @@ Paraformer::Paraformer(SpecialIds special, std::shared_ptr<const Frontend> front
       predictor_(std::move(predictor)),
       decoder_(std::move(decoder)) {}
 
-void Paraformer::Recognise(const RaggedBatch& features, Workspace& workspace, std::span<Hypothesis> hypotheses) const {
+void Paraformer::Recognise(const ScatteredBatch& features, Workspace& workspace,
+                           std::span<Hypothesis> hypotheses) const {
   for (Hypothesis& hypothesis : hypotheses) {
     hypothesis.ids.clear();
     hypothesis.scores.clear();
@@ -64,7 +65,7 @@ void Paraformer::Recognise(const RaggedBatch& features, Workspace& workspace, st
   Workspace::Scope scope(workspace);
   float* encoded_rows = scope.Floats(rows * width);
   encoder_.Run(features, workspace, encoded_rows);
-  const RaggedBatch encoded = {encoded_rows, width, features.offsets};
+  const RaggedBatch encoded = {encoded_rows, width, features.offsets()};
 
   float* alphas = scope.Floats(rows + segments);
   predictor_.Alphas(encoded, workspace, alphas);
@@ -84,7 +85,7 @@ void Paraformer::Recognise(const RaggedBatch& features, Workspace& workspace, st
                      token_offsets[static_cast<size_t>(i) + 1] - first, embeddings + first * width);
   }
 
-  float* decoded = scope.Floats(tokens * width);
+  float* const decoded = embeddings;
   decoder_.Run({embeddings, width, token_offsets}, encoded, workspace, decoded);
   auto* ids = scope.As<int32_t>(tokens);
   float* scores = scope.Floats(tokens);

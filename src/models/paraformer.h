@@ -41,7 +41,7 @@ class Paraformer final : public AsrModel {
   std::string_view family() const override { return "paraformer"; }
   ComputeType compute_type() const override { return encoder_.options().compute_type; }
   const SanmEncoder* sanm_encoder() const override { return &encoder_; }
-  void Recognise(const RaggedBatch& features, Workspace& workspace, std::span<Hypothesis> hypotheses) const override;
+  void Recognise(const ScatteredBatch& features, Workspace& workspace, std::span<Hypothesis> hypotheses) const override;
   SegmentText Text(const Hypothesis& hypothesis) const override;
 
   const SanmEncoder& encoder() const { return encoder_; }

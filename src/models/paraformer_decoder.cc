@@ -14,8 +14,8 @@
 namespace tutti {
 namespace {
 
-// Encoder rows whose keys and values are there at a time: 2 MB at a width of 512.
-constexpr int64_t kKeyRows = 512;
+// Encoder rows whose keys and values are there at a time, whole segments: 1 MB at a width of 512.
+constexpr int64_t kKeyRows = 256;
 
 absl::Status CheckCount(const WeightSource& source, std::string_view list, int64_t count, std::string_view key) {
   const std::string beyond = fmt::format("decoder.{}.{}.norm1.weight", list, count);
@@ -125,14 +125,13 @@ void ParaformerDecoder::RunFeedForward(const FeedForward& block, const float* x,
 }
 
 void ParaformerDecoder::Attend(const Layer& layer, std::span<const int64_t> offsets, const RaggedBatch& encoded,
-                               float* x, Workspace& workspace) const {
+                               float* x, float* normed, Workspace& workspace) const {
   const int64_t tokens = offsets.back(), width = options_.width, dk = width / options_.heads;
   Workspace::Scope scope(workspace);
-  float* normed = scope.Floats(tokens * width);
   float* q = scope.Floats(tokens * width);
   layer.norm3.Run(x, tokens, normed);
   RunShared(layer.q, normed, tokens, q, workspace);
-  float* heads = normed;
+  float* heads = q;  // in the place of the queries
   SegmentGroups groups(encoded.offsets, kKeyRows);
   while (groups.Next()) {
     Workspace::Scope group_scope(workspace);
@@ -141,7 +140,7 @@ void ParaformerDecoder::Attend(const Layer& layer, std::span<const int64_t> offs
     const auto queries = offsets.subspan(static_cast<size_t>(groups.first()), groups.offsets().size());
     Attention(q, width, queries, kv, kv + width, 2 * width, groups.offsets(),
               {options_.heads, dk, options_.compute_type != ComputeType::kF32},
-              1.0F / std::sqrt(static_cast<float>(dk)), heads, workspace);
+              1.0F / std::sqrt(static_cast<float>(dk)), heads, width, workspace);
   }
   RunShared(layer.out, heads, tokens, x, workspace);
 }
@@ -151,18 +150,18 @@ void ParaformerDecoder::Run(const RaggedBatch& acoustic, const RaggedBatch& enco
   const int64_t tokens = acoustic.rows(), width = options_.width;
   if (tokens == 0) return;
   Workspace::Scope scope(workspace);
-  float* x = scope.Floats(tokens * width);
+  float* const x = decoded;
   float* y = scope.Floats(tokens * width);
-  std::copy(acoustic.data, acoustic.data + tokens * width, x);
+  if (acoustic.data != x) std::copy(acoustic.data, acoustic.data + tokens * width, x);
   for (size_t i = 0; i < layers_.size(); ++i) {
     const Layer& layer = layers_[i];
     RunFeedForward(layer.feed_forward, x, tokens, y, workspace);
     layer.norm2.Run(y, tokens, y);
     layer.fsmn.Run(y, width, acoustic.offsets, true, x);
-    if (static_cast<int64_t>(i) < options_.attention_layers) Attend(layer, acoustic.offsets, encoded, x, workspace);
+    if (static_cast<int64_t>(i) < options_.attention_layers) Attend(layer, acoustic.offsets, encoded, x, y, workspace);
   }
-  RunFeedForward(last_, x, tokens, decoded, workspace);
-  after_norm_.Run(decoded, tokens, decoded);
+  RunFeedForward(last_, x, tokens, x, workspace);
+  after_norm_.Run(x, tokens, x);
 }
 
 }  // namespace tutti

@@ -43,7 +43,7 @@ class ParaformerDecoder {
 
   const ParaformerDecoderOptions& options() const { return options_; }
 
-  // Segment i of `acoustic` listens to segment i of `encoded`. decoded is [tokens, width].
+  // Segment i of `acoustic` listens to segment i of `encoded`. decoded is [tokens, width] and may be acoustic's rows.
   void Run(const RaggedBatch& acoustic, const RaggedBatch& encoded, Workspace& workspace, float* decoded) const;
 
   // What makes words of `decoded`.
@@ -71,8 +71,10 @@ class ParaformerDecoder {
                                                      const ParaformerDecoderOptions& options);
   static absl::StatusOr<Layer> LoadLayer(const WeightSource& source, std::string_view name, bool attention,
                                          const ParaformerDecoderOptions& options);
+  // x == y is allowed.
   void RunFeedForward(const FeedForward& block, const float* x, int64_t rows, float* y, Workspace& workspace) const;
-  void Attend(const Layer& layer, std::span<const int64_t> offsets, const RaggedBatch& encoded, float* x,
+  // x += attention to `encoded`; `normed` is scratch memory of x's size.
+  void Attend(const Layer& layer, std::span<const int64_t> offsets, const RaggedBatch& encoded, float* x, float* normed,
               Workspace& workspace) const;
 
   ParaformerDecoderOptions options_;

@@ -26,9 +26,9 @@ void PositionEncoding::Encode(int64_t row, float* encoding) const {
   }
 }
 
-void PositionEncoding::Apply(const float* x, int64_t rows, float scale, float* y) const {
-  std::vector<float> late(rows > kTableRows ? static_cast<size_t>(depth_) : 0);
-  for (int64_t row = 0; row < rows; ++row, x += depth_, y += depth_) {
+void PositionEncoding::Apply(const float* x, int64_t first, int64_t rows, float scale, float* y) const {
+  std::vector<float> late(first + rows > kTableRows ? static_cast<size_t>(depth_) : 0);
+  for (int64_t row = first; row < first + rows; ++row, x += depth_, y += depth_) {
     if (row >= kTableRows) Encode(row, late.data());
     const float* encoding = row < kTableRows ? table_.data() + row * depth_ : late.data();
     for (int64_t i = 0; i < depth_; ++i) y[i] = scale * x[i] + encoding[i];

@@ -13,8 +13,9 @@ class PositionEncoding {
  public:
   explicit PositionEncoding(int64_t depth);  // even, at least 4
 
-  // y[t] = scale · x[t] + encoding of position t, for the `rows` rows of one segment. x == y is allowed.
-  void Apply(const float* x, int64_t rows, float scale, float* y) const;
+  // y[t] = scale · x[t] + encoding of t, for `rows` rows of one segment, of which the first is its row `first`. x == y
+  // is allowed.
+  void Apply(const float* x, int64_t first, int64_t rows, float scale, float* y) const;
 
  private:
   void Encode(int64_t row, float* encoding) const;

@@ -2,19 +2,15 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <string>
 #include <string_view>
 #include <utility>
 
-#include "models/segment_groups.h"
-
 namespace tutti {
 namespace {
-
-// Rows with positions that the first layer gets at a time: features are wide, and a batch of them is megabytes.
-constexpr int64_t kFirstLayerRows = 512;
 
 // The encoders there are, by FunASR's class.
 struct Graph {
@@ -122,29 +118,30 @@ absl::StatusOr<SanmEncoder> SanmEncoder::Load(const WeightSource& source, const 
   return encoder;
 }
 
-void SanmEncoder::Run(const RaggedBatch& features, Workspace& workspace, float* encoded) const {
+void SanmEncoder::Run(const ScatteredBatch& features, Workspace& workspace, float* encoded) const {
   const int64_t rows = features.rows();
   if (rows == 0) return;
-  RunFirst(features, workspace, encoded);
-  for (size_t i = 1; i < layers_.size(); ++i) layers_[i].Run(encoded, features.offsets, encoded, workspace);
+  const std::span<const int64_t> offsets = features.offsets();
+  // Features are wide, and a batch of them is megabytes: positions are added as the first layer reads its rows.
+  layers_.front().RunFrom([&](int64_t first, int64_t count, float* x) { AddPositions(features, first, count, x); },
+                          offsets, encoded, workspace);
+  for (size_t i = 1; i < layers_.size(); ++i) layers_[i].Run(encoded, offsets, encoded, workspace);
   after_norm_.Run(encoded, rows, encoded);
   if (tp_layers_.empty()) return;
-  for (const SanmLayer& layer : tp_layers_) layer.Run(encoded, features.offsets, encoded, workspace);
+  for (const SanmLayer& layer : tp_layers_) layer.Run(encoded, offsets, encoded, workspace);
   tp_norm_.Run(encoded, rows, encoded);
 }
 
-void SanmEncoder::RunFirst(const RaggedBatch& features, Workspace& workspace, float* encoded) const {
+void SanmEncoder::AddPositions(const ScatteredBatch& features, int64_t first, int64_t count, float* rows) const {
   const float scale = std::sqrt(static_cast<float>(options_.width));
-  SegmentGroups groups(features.offsets, kFirstLayerRows);
-  while (groups.Next()) {
-    Workspace::Scope scope(workspace);
-    float* x = scope.Floats(groups.rows() * options_.in);
-    float* to = x;
-    for (int64_t i = groups.first(); i < groups.end(); ++i) {
-      positions_.Apply(features.segment(i), features.rows(i), scale, to);
-      to += features.rows(i) * options_.in;
-    }
-    layers_.front().Run(x, groups.offsets(), encoded + groups.first_row() * options_.width, workspace);
+  const std::span<const int64_t> offsets = features.offsets();
+  int64_t segment = std::ranges::upper_bound(offsets, first) - offsets.begin() - 1;
+  for (const int64_t end = first + count; first < end; ++segment) {
+    const int64_t begin = offsets[static_cast<size_t>(segment)];
+    const int64_t some = std::min(end, offsets[static_cast<size_t>(segment) + 1]) - first;
+    positions_.Apply(features.segment(segment) + (first - begin) * options_.in, first - begin, some, scale, rows);
+    rows += some * options_.in;
+    first += some;
   }
 }
 

@@ -42,7 +42,7 @@ class SanmEncoder {
   const SanmEncoderOptions& options() const { return options_; }
 
   // encoded is [rows, width].
-  void Run(const RaggedBatch& features, Workspace& workspace, float* encoded) const;
+  void Run(const ScatteredBatch& features, Workspace& workspace, float* encoded) const;
 
   // Floating-point operations (two a multiply-add) of the products for one segment of `rows` rows: linear layers and
   // attention.
@@ -51,8 +51,8 @@ class SanmEncoder {
  private:
   explicit SanmEncoder(const SanmEncoderOptions& options) : options_(options), positions_(options.in) {}
 
-  // Positions and the first layer.
-  void RunFirst(const RaggedBatch& features, Workspace& workspace, float* encoded) const;
+  // Rows [first, first + count) of the batch with positions, to `rows`.
+  void AddPositions(const ScatteredBatch& features, int64_t first, int64_t count, float* rows) const;
 
   SanmEncoderOptions options_;
   PositionEncoding positions_;

@@ -6,7 +6,8 @@
 #include <cmath>
 
 #include "models/segment_groups.h"
-#include "nn/ops.h"
+#include "nn/matrix_product.h"
+#include "nn/quantise.h"
 
 namespace tutti {
 namespace {
@@ -40,46 +41,94 @@ absl::StatusOr<SanmLayer> SanmLayer::Load(const WeightSource& source, std::strin
 }
 
 void SanmLayer::Run(const float* x, std::span<const int64_t> offsets, float* y, Workspace& workspace) const {
+  if (shape_.in == shape_.width && x != y) std::copy(x, x + offsets.back() * shape_.in, y);
+  RunGroups([&](int64_t first, int64_t count, float* normed) { norm1_.Run(x + first * shape_.in, count, normed); },
+            offsets, y, workspace);
+}
+
+void SanmLayer::RunFrom(const Input& x, std::span<const int64_t> offsets, float* y, Workspace& workspace) const {
+  if (shape_.in == shape_.width) {  // the residual wants all of x
+    x(0, offsets.back(), y);
+    return Run(y, offsets, y, workspace);
+  }
+  const auto input = [&](int64_t first, int64_t count, float* normed) {
+    x(first, count, normed);
+    norm1_.Run(normed, count, normed);
+  };
+  RunGroups(input, offsets, y, workspace);
+}
+
+void SanmLayer::RunGroups(const NormedInput& input, std::span<const int64_t> offsets, float* y,
+                          Workspace& workspace) const {
   SegmentGroups groups(offsets, kGroupRows);
   while (groups.Next()) {
-    RunGroup(x + groups.first_row() * shape_.in, groups.offsets(), y + groups.first_row() * shape_.width, workspace);
+    RunGroup(input, groups.first_row(), groups.offsets(), y + groups.first_row() * shape_.width, workspace);
   }
 }
 
-void SanmLayer::RunGroup(const float* x, std::span<const int64_t> offsets, float* y, Workspace& workspace) const {
-  const int64_t rows = offsets.back(), width = shape_.width;
-  const int64_t hidden_stride = Linear::RowStride(shape_.compute_type, shape_.hidden);
-  const int64_t qkv_stride = Linear::RowStride(shape_.compute_type, 3 * width);
+void SanmLayer::RunGroup(const NormedInput& input, int64_t first_row, std::span<const int64_t> offsets, float* y,
+                         Workspace& workspace) const {
   Workspace::Scope scope(workspace);
-  float* qkv = scope.Floats(rows * qkv_stride);
-  float* heads = scope.Floats(rows * width);
-
-  ForRowBlocks(rows, workspace, [&](int64_t first, int64_t count, Workspace& scratch) {
-    Workspace::Scope block_scope(scratch);
-    float* normed = block_scope.Floats(count * shape_.in);
-    norm1_.Run(x + first * shape_.in, count, normed);
-    qkv_.Run(normed, shape_.in, count, qkv + first * qkv_stride, qkv_stride, scratch);
-  });
-  const float *q = qkv, *k = qkv + width, *v = qkv + 2 * width;
-
-  const bool residual = shape_.in == width;
-  if (residual && x != y) std::copy(x, x + rows * width, y);
-  fsmn_.Run(v, qkv_stride, offsets, residual, y);
-  const int64_t dk = width / shape_.heads;
-  Attention(q, qkv_stride, offsets, k, v, qkv_stride, offsets,
-            {shape_.heads, dk, shape_.compute_type != ComputeType::kF32}, 1.0F / std::sqrt(static_cast<float>(dk)),
-            heads, workspace);
-
-  ForRowBlocks(rows, workspace, [&](int64_t first, int64_t count, Workspace& scratch) {
+  const bool narrow = shape_.compute_type != ComputeType::kF32 && DetectProductIsa().bf16;
+  const Heads heads = narrow ? AttendNarrow(input, first_row, offsets, y, workspace, scope)
+                             : Attend(input, first_row, offsets, y, workspace, scope);
+  const int64_t width = shape_.width, hidden_stride = Linear::RowStride(shape_.compute_type, shape_.hidden);
+  ForRowBlocks(offsets.back(), workspace, [&](int64_t first, int64_t count, Workspace& scratch) {
     Workspace::Scope block_scope(scratch);
     float* normed = block_scope.Floats(count * width);
     float* hidden = block_scope.Floats(count * hidden_stride);
     float* block = y + first * width;
-    out_.Run(heads + first * width, count, block, scratch);
+    out_.Run(heads.data + first * heads.stride, heads.stride, count, block, width, scratch);
     norm2_.Run(block, count, normed);
     up_.Run(normed, width, count, hidden, hidden_stride, scratch);
     down_.Run(hidden, hidden_stride, count, block, width, scratch);
   });
 }
+
+SanmLayer::Heads SanmLayer::Attend(const NormedInput& input, int64_t first_row, std::span<const int64_t> offsets,
+                                   float* y, Workspace& workspace, Workspace::Scope& scope) const {
+  const int64_t width = shape_.width, stride = Linear::RowStride(shape_.compute_type, 3 * width);
+  float* qkv = scope.Floats(offsets.back() * stride);
+  ForRowBlocks(offsets.back(), workspace, [&](int64_t first, int64_t count, Workspace& scratch) {
+    Workspace::Scope block_scope(scratch);
+    float* normed = block_scope.Floats(count * shape_.in);
+    input(first_row + first, count, normed);
+    qkv_.Run(normed, shape_.in, count, qkv + first * stride, stride, scratch);
+  });
+  float* const q = qkv;
+  const float *k = qkv + width, *v = qkv + 2 * width;
+  fsmn_.Run(v, stride, offsets, shape_.in == width, y);
+  Attention(q, stride, offsets, k, v, stride, offsets, attention_shape(), attention_scale(), q, stride, workspace);
+  return {q, stride};
+}
+
+SanmLayer::Heads SanmLayer::AttendNarrow(const NormedInput& input, int64_t first_row, std::span<const int64_t> offsets,
+                                         float* y, Workspace& workspace, Workspace::Scope& scope) const {
+  const int64_t rows = offsets.back(), width = shape_.width;
+  const int64_t v_stride = Linear::RowStride(shape_.compute_type, width);
+  auto* qk = scope.As<uint16_t>(rows * 2 * width);
+  float* v = scope.Floats(rows * v_stride);
+  ForRowBlocks(rows, workspace, [&](int64_t first, int64_t count, Workspace& scratch) {
+    Workspace::Scope block_scope(scratch);
+    const int64_t stride = Linear::RowStride(shape_.compute_type, 3 * width);
+    float* normed = block_scope.Floats(count * shape_.in);
+    float* qkv = block_scope.Floats(count * stride);
+    input(first_row + first, count, normed);
+    qkv_.Run(normed, shape_.in, count, qkv, stride, scratch);
+    for (int64_t r = first; r < first + count; ++r, qkv += stride) {
+      ToBf16(qkv, 2 * width, qk + r * 2 * width);
+      std::copy_n(qkv + 2 * width, width, v + r * v_stride);
+    }
+  });
+  fsmn_.Run(v, v_stride, offsets, shape_.in == width, y);
+  SelfAttentionBf16(qk, qk + width, 2 * width, v, v_stride, offsets, attention_shape(), attention_scale(), workspace);
+  return {v, v_stride};
+}
+
+AttentionShape SanmLayer::attention_shape() const {
+  return {shape_.heads, shape_.width / shape_.heads, shape_.compute_type != ComputeType::kF32};
+}
+
+float SanmLayer::attention_scale() const { return 1.0F / std::sqrt(static_cast<float>(shape_.width / shape_.heads)); }
 
 }  // namespace tutti

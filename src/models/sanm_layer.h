@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string_view>
 
@@ -8,6 +9,7 @@
 #include "models/layers.h"
 #include "models/weight_source.h"
 #include "nn/linear.h"
+#include "nn/ops.h"
 #include "nn/workspace.h"
 
 namespace tutti {
@@ -35,10 +37,34 @@ class SanmLayer {
   // x [rows, in] → y [rows, width]; x == y is allowed when in == width.
   void Run(const float* x, std::span<const int64_t> offsets, float* y, Workspace& workspace) const;
 
+  // Writes rows [first, first + count) of x to `rows`; from any thread of the workspace's team.
+  using Input = std::function<void(int64_t first, int64_t count, float* rows)>;
+  // The same with an x that is made as it is read and, unless a residual wants it, never there as a whole.
+  void RunFrom(const Input& x, std::span<const int64_t> offsets, float* y, Workspace& workspace) const;
+
  private:
   SanmLayer() = default;
 
-  void RunGroup(const float* x, std::span<const int64_t> offsets, float* y, Workspace& workspace) const;
+  // Norm1 of rows [first, first + count) of x, for each group from its first row on.
+  using NormedInput = std::function<void(int64_t first, int64_t count, float* normed)>;
+  // `y` holds x where there is a residual.
+  void RunGroups(const NormedInput& input, std::span<const int64_t> offsets, float* y, Workspace& workspace) const;
+  void RunGroup(const NormedInput& input, int64_t first_row, std::span<const int64_t> offsets, float* y,
+                Workspace& workspace) const;
+
+  // The heads of attention side by side, rows `stride` floats apart.
+  struct Heads {
+    const float* data;
+    int64_t stride;
+  };
+  // Attention over a group, in memory of `scope`; the FSMN memory goes to y.
+  Heads Attend(const NormedInput& input, int64_t first_row, std::span<const int64_t> offsets, float* y,
+               Workspace& workspace, Workspace::Scope& scope) const;
+  // The same, bit for bit, where attention is in bf16: queries and keys wait for it in bf16, which is half the memory.
+  Heads AttendNarrow(const NormedInput& input, int64_t first_row, std::span<const int64_t> offsets, float* y,
+                     Workspace& workspace, Workspace::Scope& scope) const;
+  AttentionShape attention_shape() const;
+  float attention_scale() const;
 
   SanmLayerShape shape_;
   Norm norm1_, norm2_;

@@ -90,7 +90,7 @@ SenseVoice::SenseVoice(SenseVoiceOptions options, std::shared_ptr<const Frontend
       encoder_(std::move(encoder)),
       output_(std::move(output)) {}
 
-void SenseVoice::PromptedOffsets(const RaggedBatch& features, int64_t* offsets) {
+void SenseVoice::PromptedOffsets(const ScatteredBatch& features, int64_t* offsets) {
   offsets[0] = 0;
   for (int64_t i = 0; i < features.segments(); ++i) {
     const int64_t rows = features.rows(i);
@@ -98,15 +98,16 @@ void SenseVoice::PromptedOffsets(const RaggedBatch& features, int64_t* offsets) 
   }
 }
 
-void SenseVoice::AddPrompts(const RaggedBatch& features, std::span<const int64_t> offsets, float* rows) const {
+void SenseVoice::AddPrompts(const ScatteredBatch& features, std::span<const int64_t> offsets, float* rows) const {
   for (int64_t i = 0; i < features.segments(); ++i) {
     if (features.rows(i) == 0) continue;
-    float* at = std::ranges::copy(prompt_, rows + offsets[static_cast<size_t>(i)] * features.width).out;
-    std::copy_n(features.segment(i), features.rows(i) * features.width, at);
+    float* at = std::ranges::copy(prompt_, rows + offsets[static_cast<size_t>(i)] * features.width()).out;
+    std::copy_n(features.segment(i), features.rows(i) * features.width(), at);
   }
 }
 
-void SenseVoice::Recognise(const RaggedBatch& features, Workspace& workspace, std::span<Hypothesis> hypotheses) const {
+void SenseVoice::Recognise(const ScatteredBatch& features, Workspace& workspace,
+                           std::span<Hypothesis> hypotheses) const {
   for (Hypothesis& hypothesis : hypotheses) {
     hypothesis.ids.clear();
     hypothesis.scores.clear();
@@ -118,10 +119,10 @@ void SenseVoice::Recognise(const RaggedBatch& features, Workspace& workspace, st
   PromptedOffsets(features, offsets.data());
   const int64_t rows = offsets.back();
   if (rows == 0) return;
-  float* prompted = scope.Floats(rows * features.width);
+  float* prompted = scope.Floats(rows * features.width());
   AddPrompts(features, offsets, prompted);
   float* encoded = scope.Floats(rows * encoder_.options().width);
-  encoder_.Run({prompted, features.width, offsets}, workspace, encoded);
+  encoder_.Run({prompted, features.width(), offsets}, workspace, encoded);
   auto* ids = scope.As<int32_t>(rows);
   float* scores = scope.Floats(rows);
   output_.Greedy(encoded, rows, workspace, ids, scores);

@@ -51,7 +51,7 @@ class SenseVoice final : public AsrModel {
   std::string_view family() const override { return "sensevoice"; }
   ComputeType compute_type() const override { return encoder_.options().compute_type; }
   const SanmEncoder* sanm_encoder() const override { return &encoder_; }
-  void Recognise(const RaggedBatch& features, Workspace& workspace, std::span<Hypothesis> hypotheses) const override;
+  void Recognise(const ScatteredBatch& features, Workspace& workspace, std::span<Hypothesis> hypotheses) const override;
   SegmentText Text(const Hypothesis& hypothesis) const override;
 
   const SanmEncoder& encoder() const { return encoder_; }
@@ -59,9 +59,9 @@ class SenseVoice final : public AsrModel {
 
   // Offsets [segments + 1] of the features with prompt rows before each segment that has rows; the last is their
   // number.
-  static void PromptedOffsets(const RaggedBatch& features, int64_t* offsets);
+  static void PromptedOffsets(const ScatteredBatch& features, int64_t* offsets);
   // Those rows, [offsets.back(), width].
-  void AddPrompts(const RaggedBatch& features, std::span<const int64_t> offsets, float* rows) const;
+  void AddPrompts(const ScatteredBatch& features, std::span<const int64_t> offsets, float* rows) const;
 
  private:
   SenseVoice(SenseVoiceOptions options, std::shared_ptr<const Frontend> frontend, std::vector<std::string> tokens,

@@ -112,8 +112,8 @@ void AttentionHead(const AttentionHeadView& head, float scale, Workspace& worksp
   float* scores = scope.Floats(kTile * padded_keys);
   float* result = scope.Floats(kTile * padded_dk);
   for (int64_t t = 0; t < head.keys; ++t) {
-    const float* k = head.k + t * head.kv_stride;
-    const float* v = head.v + t * head.kv_stride;
+    const float* k = head.k + t * head.k_stride;
+    const float* v = head.v + t * head.v_stride;
     for (int64_t c = 0; c < head.dk; ++c) keys[c * padded_keys + t] = k[c];
     std::fill(std::copy(v, v + head.dk, values + t * padded_dk), values + (t + 1) * padded_dk, 0.0F);
   }
@@ -152,9 +152,8 @@ void AttentionHeadF32(const AttentionHeadView& head, float scale, Workspace& wor
 
 void Attention(const float* q, int64_t q_stride, std::span<const int64_t> query_offsets, const float* k, const float* v,
                int64_t kv_stride, std::span<const int64_t> key_offsets, AttentionShape shape, float scale, float* out,
-               Workspace& workspace) {
-  const auto head = shape.bf16 && DetectProductIsa().bf16 ? &AttentionHeadBf16 : &AttentionHeadF32;
-  const int64_t width = shape.heads * shape.dk;
+               int64_t out_stride, Workspace& workspace) {
+  const bool bf16 = shape.bf16 && DetectProductIsa().bf16;
   const auto segments = static_cast<int64_t>(query_offsets.size()) - 1;
   ForEach(segments * shape.heads, workspace, [&](int64_t item, Workspace& scratch) {
     const auto i = static_cast<size_t>(item / shape.heads);
@@ -164,14 +163,40 @@ void Attention(const float* q, int64_t q_stride, std::span<const int64_t> query_
                                     .q_stride = q_stride,
                                     .queries = query_offsets[i + 1] - query,
                                     .k = k + key * kv_stride + column,
+                                    .k_stride = kv_stride,
                                     .v = v + key * kv_stride + column,
-                                    .kv_stride = kv_stride,
+                                    .v_stride = kv_stride,
                                     .keys = key_offsets[i + 1] - key,
                                     .dk = shape.dk,
-                                    .out = out + query * width + column,
-                                    .out_stride = width};
-    if (view.keys > 0) return head(view, scale, scratch);
-    for (int64_t row = 0; row < view.queries; ++row) std::fill_n(view.out + row * width, shape.dk, 0.0F);
+                                    .out = out + query * out_stride + column,
+                                    .out_stride = out_stride};
+    if (view.keys > 0) {
+      return bf16 ? AttentionHeadBf16(view, scale, scratch) : AttentionHeadF32(view, scale, scratch);
+    }
+    for (int64_t row = 0; row < view.queries; ++row) std::fill_n(view.out + row * out_stride, shape.dk, 0.0F);
+  });
+}
+
+void SelfAttentionBf16(const uint16_t* q, const uint16_t* k, int64_t qk_stride, float* v, int64_t v_stride,
+                       std::span<const int64_t> offsets, AttentionShape shape, float scale, Workspace& workspace) {
+  const auto segments = static_cast<int64_t>(offsets.size()) - 1;
+  ForEach(segments * shape.heads, workspace, [&](int64_t item, Workspace& scratch) {
+    const auto i = static_cast<size_t>(item / shape.heads);
+    const int64_t column = item % shape.heads * shape.dk, first = offsets[i], rows = offsets[i + 1] - first;
+    if (rows == 0) return;
+    float* const values = v + first * v_stride + column;
+    const NarrowHeadView view = {.q = q + first * qk_stride + column,
+                                 .q_stride = qk_stride,
+                                 .queries = rows,
+                                 .k = k + first * qk_stride + column,
+                                 .k_stride = qk_stride,
+                                 .v = values,
+                                 .v_stride = v_stride,
+                                 .keys = rows,
+                                 .dk = shape.dk,
+                                 .out = values,
+                                 .out_stride = v_stride};
+    AttentionHeadBf16(view, scale, scratch);
   });
 }
 }  // namespace tutti

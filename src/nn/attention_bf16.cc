@@ -53,6 +53,11 @@ TUTTI_BF16 void NarrowRow(const float* x, int64_t width, int64_t padded, uint16_
   }
 }
 
+// The same of a row that is bf16 already.
+void NarrowRow(const uint16_t* x, int64_t width, int64_t padded, uint16_t* y) {
+  std::fill(std::copy_n(x, width, y), y + padded, uint16_t{0});
+}
+
 // The 16 × 16 matrix of pairs whose rows stand `stride` pairs apart, transposed.
 TUTTI_BF16 void TransposePairs(const uint32_t* from, int64_t from_stride, uint32_t* to, int64_t to_stride) {
   __m512i a[16], b[16];
@@ -80,15 +85,16 @@ TUTTI_BF16 void TransposePairs(const uint32_t* from, int64_t from_stride, uint32
 }
 
 // Keys as the first product wants them: pairs [padded_dk / 2, padded_keys], each of two neighbours in a key.
-TUTTI_BF16 void PackKeys(const AttentionHeadView& head, int64_t padded_keys, int64_t padded_dk, uint32_t* packed,
-                         Workspace& workspace) {
+template <typename QueryKey>
+TUTTI_BF16 void PackKeys(const AttentionHeadOf<QueryKey>& head, int64_t padded_keys, int64_t padded_dk,
+                         uint32_t* packed, Workspace& workspace) {
   Workspace::Scope scope(workspace);
   const int64_t pairs = padded_dk / 2;
   auto* rows = scope.As<uint16_t>(kLanes * padded_dk);
   for (int64_t first = 0; first < padded_keys; first += kLanes) {
     for (int64_t i = 0; i < kLanes; ++i) {
       const bool inside = first + i < head.keys;
-      NarrowRow(inside ? head.k + (first + i) * head.kv_stride : head.k, inside ? head.dk : 0, padded_dk,
+      NarrowRow(inside ? head.k + (first + i) * head.k_stride : head.k, inside ? head.dk : 0, padded_dk,
                 rows + i * padded_dk);
     }
     for (int64_t pair = 0; pair < pairs; pair += kLanes) {
@@ -99,16 +105,17 @@ TUTTI_BF16 void PackKeys(const AttentionHeadView& head, int64_t padded_keys, int
 }
 
 // Values as the second product wants them: pairs [padded_keys / 2, padded_dk], each of two neighbouring keys.
-TUTTI_BF16 void PackValues(const AttentionHeadView& head, int64_t padded_keys, int64_t padded_dk, uint32_t* packed) {
+TUTTI_BF16 void PackValues(const float* v, int64_t v_stride, int64_t keys, int64_t dk, int64_t padded_keys,
+                           int64_t padded_dk, uint32_t* packed) {
   for (int64_t t = 0; t < padded_keys; t += 2, packed += padded_dk) {
     for (int64_t c = 0; c < padded_dk; c += kLanes) {
-      const int64_t left = std::clamp<int64_t>(head.dk - c, 0, kLanes);
+      const int64_t left = std::clamp<int64_t>(dk - c, 0, kLanes);
       const auto columns = static_cast<__mmask16>((1U << left) - 1);
-      const float* row = head.v + t * head.kv_stride + c;
-      const auto first = static_cast<__mmask16>(t < head.keys ? columns : 0);
-      const auto second = static_cast<__mmask16>(t + 1 < head.keys ? columns : 0);
+      const float* row = v + t * v_stride + c;
+      const auto first = static_cast<__mmask16>(t < keys ? columns : 0);
+      const auto second = static_cast<__mmask16>(t + 1 < keys ? columns : 0);
       const __m512i low = _mm512_cvtepu16_epi32(Narrow(_mm512_maskz_loadu_ps(first, row)));
-      const __m512i high = _mm512_cvtepu16_epi32(Narrow(_mm512_maskz_loadu_ps(second, row + head.kv_stride)));
+      const __m512i high = _mm512_cvtepu16_epi32(Narrow(_mm512_maskz_loadu_ps(second, row + v_stride)));
       _mm512_storeu_si512(packed + c, _mm512_or_si512(low, _mm512_slli_epi32(high, 16)));
     }
   }
@@ -195,9 +202,8 @@ constexpr std::array<TileFunction, sizeof...(kIndex)> TileFunctions(std::index_s
 }
 constexpr auto kTileProducts = TileFunctions(std::make_index_sequence<kTile>());
 
-}  // namespace
-
-TUTTI_BF16 void AttentionHeadBf16(const AttentionHeadView& head, float scale, Workspace& workspace) {
+template <typename QueryKey>
+TUTTI_BF16 void RunHead(const AttentionHeadOf<QueryKey>& head, float scale, Workspace& workspace) {
   Workspace::Scope scope(workspace);
   const int64_t padded_keys = RoundUp(head.keys, kLanes), padded_dk = RoundUp(head.dk, 2 * kLanes);
   auto* keys = scope.As<uint32_t>(padded_dk / 2 * padded_keys);
@@ -207,7 +213,7 @@ TUTTI_BF16 void AttentionHeadBf16(const AttentionHeadView& head, float scale, Wo
   auto* weights = scope.As<uint16_t>(kTile * padded_keys);
   auto* result = scope.Floats(kTile * padded_dk);
   PackKeys(head, padded_keys, padded_dk, keys, workspace);
-  PackValues(head, padded_keys, padded_dk, values);
+  PackValues(head.v, head.v_stride, head.keys, head.dk, padded_keys, padded_dk, values);
   for (int64_t first = 0; first < head.queries; first += kTile) {
     const int64_t rows = std::min(kTile, head.queries - first);
     const TileFunction product = kTileProducts[static_cast<size_t>(rows - 1)];
@@ -227,6 +233,15 @@ TUTTI_BF16 void AttentionHeadBf16(const AttentionHeadView& head, float scale, Wo
   }
 }
 
+}  // namespace
+
+void AttentionHeadBf16(const AttentionHeadView& head, float scale, Workspace& workspace) {
+  RunHead(head, scale, workspace);
+}
+void AttentionHeadBf16(const NarrowHeadView& head, float scale, Workspace& workspace) {
+  RunHead(head, scale, workspace);
+}
+
 }  // namespace tutti
 
 #else
@@ -235,6 +250,7 @@ namespace tutti {
 
 // DetectProductIsa().bf16 is false here.
 void AttentionHeadBf16(const AttentionHeadView&, float, Workspace&) {}
+void AttentionHeadBf16(const NarrowHeadView&, float, Workspace&) {}
 
 }  // namespace tutti
 

@@ -74,8 +74,9 @@ struct Linear::Impl {
   std::vector<float> column_sums;
   std::vector<float> bias;  // empty: none
 
-  void RunBf16(const float* x, int64_t rows, float* y, Workspace& workspace) const;
-  void RunInt8(const float* x, int64_t rows, float* y, Workspace& workspace) const;
+  void RunF32(const float* x, int64_t x_stride, int64_t rows, float* y, Workspace& workspace) const;
+  void RunBf16(const float* x, int64_t x_stride, int64_t rows, float* y, Workspace& workspace) const;
+  void RunInt8(const float* x, int64_t x_stride, int64_t rows, float* y, Workspace& workspace) const;
 };
 
 Linear::Linear() = default;
@@ -129,26 +130,38 @@ void Linear::Run(const float* x, int64_t x_stride, int64_t rows, float* y, int64
   if (impl_->panels != nullptr) return impl_->panels->Run(x, x_stride, rows, y, y_stride, workspace);
   switch (impl_->type) {
     case ComputeType::kInt8:
-      return impl_->RunInt8(x, rows, y, workspace);
+      return impl_->RunInt8(x, x_stride, rows, y, workspace);
     case ComputeType::kBf16:
-      return impl_->RunBf16(x, rows, y, workspace);
+      return impl_->RunBf16(x, x_stride, rows, y, workspace);
     default:
-      return impl_->product.Run(x, rows, y, workspace);
+      return impl_->RunF32(x, x_stride, rows, y, workspace);
   }
 }
 
-void Linear::Impl::RunBf16(const float* x, int64_t rows, float* y, Workspace& workspace) const {
+void Linear::Impl::RunF32(const float* x, int64_t x_stride, int64_t rows, float* y, Workspace& workspace) const {
+  const int64_t in = product.in(), out = product.out();
+  if (x_stride == in) return product.Run(x, rows, y, workspace);
+  Workspace::Scope scope(workspace);
+  float* dense = scope.Floats(std::min(rows, kBlock) * in);
+  for (int64_t first = 0; first < rows; first += kBlock) {
+    const int64_t count = std::min(kBlock, rows - first);
+    for (int64_t r = 0; r < count; ++r) std::copy_n(x + (first + r) * x_stride, in, dense + r * in);
+    product.Run(dense, count, y + first * out, workspace);
+  }
+}
+
+void Linear::Impl::RunBf16(const float* x, int64_t x_stride, int64_t rows, float* y, Workspace& workspace) const {
   Workspace::Scope scope(workspace);
   const int64_t in = product.in(), out = product.out();
   auto* narrow = scope.As<uint16_t>(std::min(rows, kBlock) * in);
   for (int64_t first = 0; first < rows; first += kBlock) {
     const int64_t count = std::min(kBlock, rows - first);
-    ToBf16(x + first * in, count * in, narrow);
+    for (int64_t r = 0; r < count; ++r) ToBf16(x + (first + r) * x_stride, in, narrow + r * in);
     product.Run(narrow, count, y + first * out, workspace);
   }
 }
 
-void Linear::Impl::RunInt8(const float* x, int64_t rows, float* y, Workspace& workspace) const {
+void Linear::Impl::RunInt8(const float* x, int64_t x_stride, int64_t rows, float* y, Workspace& workspace) const {
   Workspace::Scope scope(workspace);
   const int64_t in = product.in(), out = product.out();
   const int64_t block = std::min(rows, kBlock);
@@ -158,7 +171,9 @@ void Linear::Impl::RunInt8(const float* x, int64_t rows, float* y, Workspace& wo
   const ColumnScales columns = {column_scales, column_sums, bias.empty() ? nullptr : bias.data()};
   for (int64_t first = 0; first < rows; first += kBlock) {
     const int64_t count = std::min(kBlock, rows - first);
-    QuantiseRows(x + first * in, count, in, levels, levels_of_x, scales);
+    for (int64_t r = 0; r < count; ++r) {
+      QuantiseRows(x + (first + r) * x_stride, 1, in, levels, levels_of_x + r * in, scales + r);
+    }
     product.Run(levels_of_x, count, sums, workspace);
     DequantiseRows(sums, count, scales, columns, combine, y + first * out);
   }

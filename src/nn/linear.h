@@ -44,7 +44,7 @@ class Linear {
 
   // x [rows, in], y [rows, out], dense; they may not overlap.
   void Run(const float* x, int64_t rows, float* y, Workspace& workspace) const;
-  // The same with rows x_stride and y_stride floats apart, each either the width or RowStride of it.
+  // The same with rows x_stride and y_stride floats apart; y_stride is the width or RowStride of it.
   void Run(const float* x, int64_t x_stride, int64_t rows, float* y, int64_t y_stride, Workspace& workspace) const;
 
   // The distance, in floats, at which rows of `width` between two layers are best kept: a little more than a power of

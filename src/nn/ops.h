@@ -45,8 +45,8 @@ void FsmnMemory(const float* x, int64_t x_stride, std::span<const int64_t> offse
 // Multi-head attention, one tile of queries at a time: no [T, T] matrix is held.
 //   out[q, h·dk …] = softmax(scale · q·kᵀ) · v over the keys of the same segment.
 // Queries of segment i are rows query_offsets[i] …, its keys and values rows key_offsets[i] …; a segment without keys
-// gives zeros. q, k, v have rows q_stride, kv_stride floats apart; out is [queries, heads·dk] dense. dk is a multiple
-// of 4 (any width is correct; multiples of 16 are fast).
+// gives zeros. q, k, v, out have rows q_stride, kv_stride, out_stride floats apart; out may be q itself, at the same
+// stride. dk is a multiple of 4 (any width is correct; multiples of 16 are fast).
 struct AttentionShape {
   int64_t heads = 0;
   int64_t dk = 0;
@@ -54,7 +54,12 @@ struct AttentionShape {
 };
 void Attention(const float* q, int64_t q_stride, std::span<const int64_t> query_offsets, const float* k, const float* v,
                int64_t kv_stride, std::span<const int64_t> key_offsets, AttentionShape shape, float scale, float* out,
-               Workspace& workspace);
+               int64_t out_stride, Workspace& workspace);
+
+// Attention of each segment's rows to themselves, both products in bf16, of queries and keys that are bf16 already: the
+// bits of Attention, in less memory. The result takes the place of the values. Only where DetectProductIsa().bf16.
+void SelfAttentionBf16(const uint16_t* q, const uint16_t* k, int64_t qk_stride, float* v, int64_t v_stride,
+                       std::span<const int64_t> offsets, AttentionShape shape, float scale, Workspace& workspace);
 
 // The instruction set that Highway chose for these operators ("AVX3_ZEN4").
 const char* VectorIsa();

@@ -23,4 +23,37 @@ struct RaggedBatch {
   const float* segment(int64_t i) const { return data + offsets[static_cast<size_t>(i)] * width; }
 };
 
+// Segments whose rows lie wherever they are, each in one piece, or laid end to end: for those that read a batch segment
+// by segment, so that nobody copies rows together for them.
+//
+// A view: owns nothing.
+class ScatteredBatch {
+ public:
+  ScatteredBatch(const RaggedBatch& batch)  // NOLINT: a ragged batch is one
+      : width_(batch.width), offsets_(batch.offsets), together_(batch.data) {}
+  ScatteredBatch(const float* data, int64_t width, std::span<const int64_t> offsets)
+      : ScatteredBatch(RaggedBatch{data, width, offsets}) {}
+  // Segment i begins at starts[i] and has as many rows as the offsets say.
+  ScatteredBatch(std::span<const float* const> starts, int64_t width, std::span<const int64_t> offsets)
+      : width_(width), offsets_(offsets), starts_(starts) {}
+
+  int64_t width() const { return width_; }
+  std::span<const int64_t> offsets() const { return offsets_; }
+  int64_t segments() const { return counts().segments(); }
+  int64_t rows() const { return counts().rows(); }
+  int64_t rows(int64_t segment) const { return counts().rows(segment); }
+  const float* segment(int64_t i) const {
+    const auto at = static_cast<size_t>(i);
+    return starts_.empty() ? together_ + offsets_[at] * width_ : starts_[at];
+  }
+
+ private:
+  RaggedBatch counts() const { return {nullptr, width_, offsets_}; }
+
+  int64_t width_;
+  std::span<const int64_t> offsets_;
+  const float* together_ = nullptr;
+  std::span<const float* const> starts_;  // empty: laid end to end
+};
+
 }  // namespace tutti

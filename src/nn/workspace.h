@@ -11,7 +11,8 @@ namespace tutti {
 class Team;
 
 // A worker's scratch memory: a stack of 64-byte aligned buffers that grows to the largest batch it has seen and is then
-// reused, so that a batch in steady state allocates nothing.
+// reused, so that a batch in steady state allocates nothing. What a batch leaves untouched of a much larger one's pages
+// goes back to the system; the addresses stay.
 //
 //   Workspace::Scope scope(workspace);
 //   float* hidden = scope.Floats(rows * width);   // uninitialised; valid until `scope` ends
@@ -24,8 +25,14 @@ class Workspace {
   Workspace(const Workspace&) = delete;
   Workspace& operator=(const Workspace&) = delete;
 
-  // Bytes held, in use or not.
+  // Bytes of address space held, in use or not.
   size_t capacity() const;
+  // Of these, so many at most have pages, when no scope is open.
+  size_t touched() const { return touched_; }
+
+  // Gives all of it back to the system; what comes next begins with one block of the size that was there. Without an
+  // open scope only.
+  void Release();
 
   // Threads that share the work of whoever uses this workspace (ForEach); null: none. Not owned.
   Team* team() const { return team_; }
@@ -57,10 +64,16 @@ class Workspace {
     size_t size;
   };
   void* Allocate(size_t bytes);
+  void Unmap();
+  void EndOutermost();
 
   std::vector<Block> blocks_;
   size_t block_ = 0;  // index of the block in use
   size_t used_ = 0;   // bytes taken from it
+  int64_t open_scopes_ = 0;
+  size_t high_ = 0;  // the most that was taken from the block since the outermost scope began
+  size_t touched_ = 0;
+  size_t first_block_;
   Team* team_ = nullptr;
 };
 

@@ -16,18 +16,18 @@ namespace tutti::testing {
 // mix-up of segments or neighbours shows. `on_batch` runs before each batch and may block or throw.
 class FakeAsrModel final : public AsrModel {
  public:
-  explicit FakeAsrModel(std::function<void(const RaggedBatch&)> on_batch = nullptr)
+  explicit FakeAsrModel(std::function<void(const ScatteredBatch&)> on_batch = nullptr)
       : frontend_(*Frontend::Create(FrontendOptions{}, Cmvn{})), on_batch_(std::move(on_batch)) {}
 
   const std::shared_ptr<const Frontend>& frontend() const override { return frontend_; }
   std::string_view family() const override { return "fake"; }
   ComputeType compute_type() const override { return ComputeType::kF32; }
 
-  void Recognise(const RaggedBatch& features, Workspace&, std::span<Hypothesis> hypotheses) const override {
+  void Recognise(const ScatteredBatch& features, Workspace&, std::span<Hypothesis> hypotheses) const override {
     if (on_batch_) on_batch_(features);
     for (int64_t i = 0; i < features.segments(); ++i) {
       uint32_t checksum = 0;
-      for (int64_t j = 0; j < features.rows(i) * features.width; ++j) {
+      for (int64_t j = 0; j < features.rows(i) * features.width(); ++j) {
         checksum = checksum * 31 + static_cast<uint32_t>(std::lround(features.segment(i)[j] * 1000));
       }
       Hypothesis& hypothesis = hypotheses[static_cast<size_t>(i)];
@@ -49,11 +49,11 @@ class FakeAsrModel final : public AsrModel {
 
  private:
   const std::shared_ptr<const Frontend> frontend_;
-  const std::function<void(const RaggedBatch&)> on_batch_;
+  const std::function<void(const ScatteredBatch&)> on_batch_;
 };
 
 inline std::unique_ptr<Recognizer> FakeRecognizer(const RecognizerOptions& options,
-                                                  std::function<void(const RaggedBatch&)> on_batch = nullptr) {
+                                                  std::function<void(const ScatteredBatch&)> on_batch = nullptr) {
   auto recognizer = CreateRecognizer(options, {std::make_shared<FakeAsrModel>(std::move(on_batch)), nullptr, "fake"});
   return *std::move(recognizer);
 }

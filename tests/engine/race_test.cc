@@ -34,7 +34,7 @@ class ModelWithState final : public AsrModel {
   std::string_view family() const override { return "model with state"; }
   ComputeType compute_type() const override { return ComputeType::kF32; }
 
-  void Recognise(const RaggedBatch& features, Workspace&, std::span<Hypothesis> hypotheses) const override {
+  void Recognise(const ScatteredBatch& features, Workspace&, std::span<Hypothesis> hypotheses) const override {
     rows_ = features.rows();
     sync_points_.At("network_done");
     hypotheses.front().ids = {static_cast<int32_t>(rows_)};

@@ -142,7 +142,7 @@ TEST(RecognizerTest, TheQueueNeverHoldsMoreThanItsBounds) {
   options.queue_bytes = 150 * 560 * 4;
   const Recognizer* seen = nullptr;
   std::atomic<bool> over = false, full = false;
-  const auto look = [&](const RaggedBatch&) {
+  const auto look = [&](const ScatteredBatch&) {
     const SegmentQueue& queue = static_cast<const RecognizerImpl*>(seen)->segment_queue();
     if (!full && Eventually([&queue] { return queue.rows() >= 100; })) full = true;  // feeders run ahead
     if (queue.rows() > 200 || queue.bytes() > 150 * 560 * 4) over = true;
@@ -188,7 +188,7 @@ TEST(RecognizerTest, AnExceptionInTheNetworkFailsTheGuiltySegmentOnly) {
   // 1500 ms are 25 rows; a batch with such a segment throws, and so does the segment alone.
   for (const bool out_of_memory : {true, false}) {
     Gate all_queued;
-    const auto recognizer = FakeRecognizer(Threads(1), [&](const RaggedBatch& batch) {
+    const auto recognizer = FakeRecognizer(Threads(1), [&](const ScatteredBatch& batch) {
       all_queued.Wait();
       for (int64_t i = 0; i < batch.segments(); ++i) {
         if (batch.rows(i) != 25) continue;
@@ -239,7 +239,7 @@ TEST(RecognizerTest, OnDoneMaySubmitMore) {
 
 TEST(RecognizerTest, CancelEndsARequestWhileTheWorkerIsBusyWithAnother) {
   Gate release;
-  const auto recognizer = FakeRecognizer(Threads(1), [&](const RaggedBatch&) { release.Wait(); });
+  const auto recognizer = FakeRecognizer(Threads(1), [&](const ScatteredBatch&) { release.Wait(); });
   const auto busy = *recognizer->Submit(Tone(1, 300));
   const auto waiting = *recognizer->Submit(Tone(2, 300));
   waiting->Cancel();
@@ -262,7 +262,7 @@ TEST(RecognizerTest, CancelAfterTheResultChangesNothing) {
 
 TEST(RecognizerTest, TheDeadlineEndsARequestWhereverItIs) {
   Gate release;
-  const auto recognizer = FakeRecognizer(Threads(1), [&](const RaggedBatch&) { release.Wait(); });
+  const auto recognizer = FakeRecognizer(Threads(1), [&](const ScatteredBatch&) { release.Wait(); });
   TranscribeOptions options;
   options.deadline = steady_clock::now() + milliseconds(500);
   const auto busy = *recognizer->Submit(Tone(1, 300), options);
@@ -281,7 +281,7 @@ TEST(RecognizerTest, InteractiveWorkOvertakesABacklogThatFillsEveryQueue) {
   RecognizerOptions options = Threads(1);
   options.batch_seconds = 2;
   options.queue_seconds = 8;
-  const auto recognizer = FakeRecognizer(options, [&](const RaggedBatch& batch) {
+  const auto recognizer = FakeRecognizer(options, [&](const ScatteredBatch& batch) {
     const int index = batches++;
     for (int64_t i = 0; i < batch.segments(); ++i) {
       if (batch.rows(i) < kBacklogRows) urgent_batch = index;
@@ -305,7 +305,7 @@ TEST(RecognizerTest, RefusesToSubmitBeyondMaxPendingWhileTranscribeWaits) {
   Gate release;
   RecognizerOptions options = Threads(1);
   options.max_pending = 2;
-  const auto recognizer = FakeRecognizer(options, [&](const RaggedBatch&) { release.Wait(); });
+  const auto recognizer = FakeRecognizer(options, [&](const ScatteredBatch&) { release.Wait(); });
   const auto a = *recognizer->Submit(Tone(1, 300)), b = *recognizer->Submit(Tone(2, 300));
   EXPECT_EQ(recognizer->Submit(Tone(3, 300)).status().code(), absl::StatusCode::kResourceExhausted);
   std::thread patient([&] { EXPECT_TRUE(recognizer->Transcribe(Tone(3, 300)).ok()); });
@@ -320,7 +320,7 @@ TEST(RecognizerTest, DestructionCancelsWhatIsPendingAndCallsEveryCallback) {
     RecognizerOptions options = Threads(2);
     options.queue_seconds = 5;
     const auto recognizer =
-        FakeRecognizer(options, [](const RaggedBatch&) { std::this_thread::sleep_for(milliseconds(5)); });
+        FakeRecognizer(options, [](const ScatteredBatch&) { std::this_thread::sleep_for(milliseconds(5)); });
     for (int i = 0; i < 100; ++i) {
       pending.push_back(*recognizer->Submit(Tone(i, 1500), {}, [&told](const auto&) { ++told; }));
     }
@@ -410,7 +410,7 @@ TEST(RecognizerTest, SegmentsOfOneRecordingAreSpreadOverTheWorkers) {
   std::atomic<int> inside = 0;
   RecognizerOptions options = Threads(3);
   options.batch_seconds = 1;
-  const auto recognizer = FakeRecognizer(options, [&](const RaggedBatch&) {
+  const auto recognizer = FakeRecognizer(options, [&](const ScatteredBatch&) {
     ++inside;
     EXPECT_TRUE(Eventually([&] { return inside >= 3; })) << "a worker is idle while another has all the segments";
   });
@@ -426,7 +426,7 @@ TEST(RecognizerTest, TheLargestOfTheWaitingRecordingsBeginsFirstAndResultsKeepTh
   RecognizerOptions options = Threads(1);
   options.batch_seconds = 0.1;
   options.queue_seconds = 1.2;  // one recording
-  const auto recognizer = FakeRecognizer(options, [&](const RaggedBatch& batch) {
+  const auto recognizer = FakeRecognizer(options, [&](const ScatteredBatch& batch) {
     if (batches++ == 0) release.Wait();
     begun.push_back(batch.rows());
   });
@@ -454,7 +454,7 @@ TEST(RecognizerTest, PinnedWorkersRunOnTheirCpusAlone) {
     options.batch_seconds = 0.1;
     Mutex mu;
     std::vector<int> seen;
-    const auto recognizer = FakeRecognizer(options, [&](const RaggedBatch&) {
+    const auto recognizer = FakeRecognizer(options, [&](const ScatteredBatch&) {
       const auto mine = AllowedCpus();
       MutexLock lock(mu);
       seen.insert(seen.end(), mine->begin(), mine->end());

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <chrono>
 #include <numeric>
 #include <thread>
 
@@ -196,6 +198,25 @@ TEST(SegmentQueueTest, TellsWhenABatchHasLeftRoom) {
   EXPECT_EQ(times_told, 0);
   queue.PopBatch(1);
   EXPECT_EQ(times_told, 1);
+}
+
+TEST(SegmentQueueTest, AWorkerHearsOnceThatItIsIdleAndStillGetsWhatComes) {
+  SegmentQueue queue({.patience = std::chrono::milliseconds(1)});
+  std::atomic<int> idle = 0;
+  std::vector<int64_t> rows;
+  std::thread worker([&] { rows = Rows(queue.PopBatch(10, [&idle] { ++idle; })); });
+  testing::Eventually([&] { return idle == 1; });
+  std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  EXPECT_TRUE(Push(queue, 3).ok());
+  worker.join();
+  EXPECT_THAT(rows, ElementsAre(3));
+  EXPECT_EQ(idle, 1);
+}
+
+TEST(SegmentQueueTest, AWorkerThatFindsWorkIsNotIdle) {
+  SegmentQueue queue({.patience = std::chrono::milliseconds(0)});
+  EXPECT_TRUE(Push(queue, 3).ok());
+  EXPECT_THAT(Rows(queue.PopBatch(10, [] { ADD_FAILURE(); })), ElementsAre(3));
 }
 
 TEST(SegmentQueueTest, CloseWakesWorkersAndRefusesMore) {

@@ -94,6 +94,27 @@ TEST(BatchInvarianceTest, EverySegmentHasTheSameBitsAloneAndInAnyBatchInAnyOrder
   }
 }
 
+TEST(BatchInvarianceTest, RowsThatLieApartHaveTheBitsOfRowsLaidEndToEnd) {
+  const Segments segments(600);
+  std::vector<size_t> all(segments.rows.size());
+  for (size_t i = 0; i < all.size(); ++i) all[i] = i;
+  const Batch batch(segments, all);
+  std::vector<const float*> starts;
+  for (const auto& rows : segments.rows) starts.push_back(rows.data());
+  for (const ComputeType type : {ComputeType::kF32, ComputeType::kBf16, ComputeType::kInt8}) {
+    const auto model = SmallModel(type);
+    ASSERT_NE(model, nullptr);
+    Workspace workspace;
+    std::vector<Hypothesis> together(all.size()), apart(all.size());
+    model->Recognise(batch.view(), workspace, together);
+    model->Recognise({starts, kFeatures, batch.offsets}, workspace, apart);
+    for (size_t i = 0; i < all.size(); ++i) {
+      EXPECT_EQ(apart[i].ids, together[i].ids) << Name(type) << ", segment " << i;
+      EXPECT_TRUE(SameBits(apart[i].scores, together[i].scores)) << Name(type) << ", segment " << i;
+    }
+  }
+}
+
 TEST(BatchInvarianceTest, ThreadsThatShareAModelGetTheBitsOfOneThread) {
   const auto model = SmallModel();
   ASSERT_NE(model, nullptr);

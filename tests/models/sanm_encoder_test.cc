@@ -156,7 +156,7 @@ TEST(PositionEncodingTest, GoesOnBeyondItsTableAsBefore) {
   constexpr int64_t kRows = 1100, kDepth = 8;
   const PositionEncoding positions(kDepth);
   std::vector<float> rows(kRows * kDepth, 0.0F);
-  positions.Apply(rows.data(), kRows, 1, rows.data());
+  positions.Apply(rows.data(), 0, kRows, 1, rows.data());
   for (const int64_t t : {0L, 1023L, 1024L, kRows - 1}) {
     EXPECT_NEAR(rows[static_cast<size_t>(t * kDepth)], std::sin(static_cast<double>(t + 1)), 1e-6) << t;
     EXPECT_NEAR(rows[static_cast<size_t>(t * kDepth + kDepth / 2)], std::cos(static_cast<double>(t + 1)), 1e-6) << t;

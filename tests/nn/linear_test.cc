@@ -113,6 +113,20 @@ TEST_P(LinearTest, ARowHasTheSameBitsWhereverItStandsAndHoweverManyThereAre) {
   }
 }
 
+TEST_P(LinearTest, RowsThatLieApartHaveTheBitsOfDenseOnes) {
+  const auto [in, out] = GetParam();
+  const int64_t stride = in + 5;
+  std::vector<float> apart(static_cast<size_t>(kRows * stride), -3.0F);
+  for (int64_t row = 0; row < kRows; ++row) std::copy_n(x_.data() + row * in, in, apart.data() + row * stride);
+  for (const ComputeType type : kTypes) {
+    const Linear linear = Create({.type = type});
+    std::vector<float> dense_y(static_cast<size_t>(kRows * out)), apart_y(dense_y.size());
+    linear.Run(x_.data(), kRows, dense_y.data(), workspace_);
+    linear.Run(apart.data(), stride, kRows, apart_y.data(), out, workspace_);
+    EXPECT_TRUE(dense_y == apart_y) << Name(type);
+  }
+}
+
 TEST_P(LinearTest, ReluCutsBelowZeroAndAccumulateAddsToWhatIsThere) {
   const Shape shape = GetParam();
   const size_t size = static_cast<size_t>(kRows * shape.out);

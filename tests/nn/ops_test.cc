@@ -153,7 +153,7 @@ TEST_P(AttentionTest, AgreesWithTheScalarTwinOverRaggedSegments) {
   std::vector<float> out(static_cast<size_t>(query_offsets.back() * width), -7.0F);
   Workspace workspace;
   Attention(q.data(), q_stride, query_offsets, kv.data(), kv.data() + width, kv_stride, key_offsets, shape, scale,
-            out.data(), workspace);
+            out.data(), width, workspace);
   for (size_t s = 0; s + 1 < query_offsets.size(); ++s) {
     for (int64_t t = query_offsets[s]; t < query_offsets[s + 1]; ++t) {
       for (int64_t h = 0; h < shape.heads; ++h) {
@@ -198,7 +198,8 @@ TEST(AttentionNeighboursTest, ASegmentHasTheSameBitsAloneAndAmongOthers) {
     std::vector<float> together(static_cast<size_t>(offsets.back() * kWidth));
     Workspace workspace;
     const auto run = [&](const float* base, std::span<const int64_t> at, float* out) {
-      Attention(base, 3 * kWidth, at, base + kWidth, base + 2 * kWidth, 3 * kWidth, at, shape, 0.1F, out, workspace);
+      Attention(base, 3 * kWidth, at, base + kWidth, base + 2 * kWidth, 3 * kWidth, at, shape, 0.1F, out, kWidth,
+                workspace);
     };
     run(qkv.data(), offsets, together.data());
     for (size_t s = 0; s + 1 < offsets.size(); ++s) {
@@ -211,12 +212,55 @@ TEST(AttentionNeighboursTest, ASegmentHasTheSameBitsAloneAndAmongOthers) {
   }
 }
 
+TEST(AttentionInPlaceTest, HeadsInThePlaceOfTheirQueriesHaveTheSameBits) {
+  for (const bool bf16 : {false, true}) {
+    const AttentionShape shape{4, 48, bf16};
+    constexpr int64_t kWidth = 192, kStride = 3 * kWidth + 16;
+    const auto offsets = RandomOffsets(9, 60, 17);
+    auto qkv = RandomFloats(offsets.back() * kStride, 18);
+    std::vector<float> apart(static_cast<size_t>(offsets.back() * kWidth));
+    Workspace workspace;
+    const auto run = [&](float* out, int64_t out_stride) {
+      Attention(qkv.data(), kStride, offsets, qkv.data() + kWidth, qkv.data() + 2 * kWidth, kStride, offsets, shape,
+                0.1F, out, out_stride, workspace);
+    };
+    run(apart.data(), kWidth);
+    run(qkv.data(), kStride);
+    for (int64_t row = 0; row < offsets.back(); ++row) {
+      EXPECT_TRUE(
+          std::equal(apart.begin() + row * kWidth, apart.begin() + (row + 1) * kWidth, qkv.begin() + row * kStride))
+          << row;
+    }
+  }
+}
+
+TEST(AttentionInPlaceTest, QueriesAndKeysInBf16GiveTheBitsOfThoseThatAreRoundedToIt) {
+  if (!DetectProductIsa().bf16) GTEST_SKIP() << "no bf16 products here";
+  for (const int64_t dk : {48, 43, 128}) {
+    const AttentionShape shape{4, dk, true};
+    const int64_t width = 4 * dk, stride = 3 * width;
+    const auto offsets = RandomOffsets(9, 60, 27);
+    const auto qkv = RandomFloats(offsets.back() * stride, 28);
+    std::vector<float> expected(static_cast<size_t>(offsets.back() * width)), v(expected.size());
+    std::vector<uint16_t> qk(2 * expected.size());
+    for (int64_t row = 0; row < offsets.back(); ++row) {
+      ToBf16(qkv.data() + row * stride, 2 * width, qk.data() + row * 2 * width);
+      std::copy_n(qkv.data() + row * stride + 2 * width, width, v.data() + row * width);
+    }
+    Workspace workspace;
+    Attention(qkv.data(), stride, offsets, qkv.data() + width, qkv.data() + 2 * width, stride, offsets, shape, 0.1F,
+              expected.data(), width, workspace);
+    SelfAttentionBf16(qk.data(), qk.data() + width, 2 * width, v.data(), width, offsets, shape, 0.1F, workspace);
+    EXPECT_TRUE(v == expected) << dk;
+  }
+}
+
 TEST(AttentionNeighboursTest, QueriesWithoutKeysGetZeros) {
   const std::vector<int64_t> queries = {0, 2}, keys = {0, 0};
   const auto q = RandomFloats(32, 9);
   std::vector<float> out(32, 5.0F);
   Workspace workspace;
-  Attention(q.data(), 16, queries, q.data(), q.data(), 16, keys, {1, 16}, 1.0F, out.data(), workspace);
+  Attention(q.data(), 16, queries, q.data(), q.data(), 16, keys, {1, 16}, 1.0F, out.data(), 16, workspace);
   EXPECT_EQ(out, std::vector<float>(32, 0.0F));
 }
 

@@ -47,5 +47,37 @@ TEST(WorkspaceTest, StopsGrowingOnceItHasSeenTheLargestBatch) {
   EXPECT_EQ(workspace.capacity(), capacity);
 }
 
+TEST(WorkspaceTest, ASmallBatchGivesBackThePagesOfALargeOneAndTheLargeOneFindsItsPlaceAgain) {
+  Workspace workspace;
+  const auto batch = [&workspace](int64_t floats) {
+    Workspace::Scope scope(workspace);
+    std::fill_n(scope.Floats(floats), floats, 1.0F);
+  };
+  batch(4'000'000);
+  const size_t capacity = workspace.capacity();
+  EXPECT_GE(workspace.touched(), 16'000'000U);
+  batch(1'000'000);
+  EXPECT_LT(workspace.touched(), 4'100'000U);
+  batch(900'000);
+  EXPECT_GE(workspace.touched(), 4'000'000U) << "a little less is no reason to give pages back";
+  batch(4'000'000);
+  EXPECT_EQ(workspace.capacity(), capacity);
+}
+
+TEST(WorkspaceTest, HoldsNothingAfterReleaseAndAsMuchAsBeforeAfterTheSameBatch) {
+  Workspace workspace;
+  const auto batch = [&workspace] {
+    Workspace::Scope scope(workspace);
+    for (int i = 0; i < 20; ++i) std::fill_n(scope.Floats(100'000), 100'000, 1.0F);
+  };
+  batch();
+  batch();
+  const size_t capacity = workspace.capacity();
+  workspace.Release();
+  EXPECT_EQ(workspace.capacity(), 0U);
+  batch();
+  EXPECT_EQ(workspace.capacity(), capacity);
+}
+
 }  // namespace
 }  // namespace tutti

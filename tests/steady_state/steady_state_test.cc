@@ -71,6 +71,19 @@ TEST_P(SteadyStateTest, ABatchNoLargerThanTheLastNeedsNoMemory) {
   ASSERT_FALSE(hypotheses.back().ids.empty());
 }
 
+TEST_P(SteadyStateTest, AMinuteOfSpeechTakesLessScratchMemoryThanItsFeatures) {
+  const auto model = MakeSyntheticParaformer(kDims, 1, GetParam());
+  ASSERT_TRUE(model.ok()) << model.status();
+  const std::vector<int64_t> offsets = {0, 250, 500, 750, 1000};
+  const int64_t width = (*model)->frontend()->width();
+  const auto features = testing::RandomFloats(offsets.back() * width, 1);
+  std::vector<Hypothesis> hypotheses(offsets.size() - 1);
+  Workspace workspace;
+  for (int i = 0; i < 2; ++i) (*model)->Recognise({features.data(), width, offsets}, workspace, hypotheses);
+  EXPECT_LT(workspace.touched(), features.size() * sizeof(float));
+  EXPECT_GT(workspace.touched(), 0U);
+}
+
 INSTANTIATE_TEST_SUITE_P(ComputeTypes, SteadyStateTest,
                          ::testing::Values(ComputeType::kF32, ComputeType::kBf16, ComputeType::kInt8),
                          [](const auto& info) { return std::string(Name(info.param)); });
