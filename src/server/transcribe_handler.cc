@@ -115,8 +115,12 @@ Awaitable<void> HandleTranscribe(Service& service, HttpExchange& exchange, Reque
 
 Awaitable<void> HandleRecognition(Service& service, HttpExchange& exchange, RequestContext& context) {
   auto upload = co_await ReceiveUpload(service, exchange);
-  absl::StatusOr<Transcript> result = upload.status();
-  if (upload.ok()) result = co_await TranscribePlainly(service, exchange, context, *upload);
+  absl::StatusOr<Transcript> result = absl::UnknownError("not begun");
+  if (upload.ok()) {
+    result = co_await TranscribePlainly(service, exchange, context, *upload);
+  } else {
+    result = upload.status();
+  }
   if (!result.ok()) {
     context.error_code = absl::StatusCodeToString(result.status().code());
     co_return co_await exchange.Send(HttpStatusOf(result.status()), "application/json",

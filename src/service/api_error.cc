@@ -16,8 +16,16 @@ std::string_view TypeOf(int http_status) {
       return "authentication_error";
     case 403:
       return "permission_error";
+    case 404:
+      return "not_found_error";
+    case 409:
+      return "conflict_error";
     case 429:
       return "rate_limit_error";
+    case 503:
+      return "unavailable_error";
+    case 504:
+      return "timeout_error";
     default:
       return http_status >= 500 ? "server_error" : "invalid_request_error";
   }

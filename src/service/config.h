@@ -70,7 +70,7 @@ struct ServeSetting {
   std::function<absl::Status(ServeOptions&, const std::vector<std::string>&)> set;
   std::function<std::string(const ServeOptions&)> toml;  // its value as TOML
 
-  std::string flag() const;         // --queue-seconds
+  std::string flag() const;         // --queue-seconds; --log-level
   std::string environment() const;  // TUTTI_LIMITS_QUEUE_SECONDS
 };
 

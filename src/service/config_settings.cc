@@ -287,7 +287,8 @@ std::vector<ServeSetting> MakeSettings() {
 }  // namespace
 
 std::string ServeSetting::flag() const {
-  std::string flag = "--" + name;
+  // Its name alone would not say whose level it is.
+  std::string flag = "--" + (section == "log" ? section + "_" + name : name);
   std::replace(flag.begin(), flag.end(), '_', '-');
   return flag;
 }
