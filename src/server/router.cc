@@ -15,7 +15,8 @@ const Route* FindRoute(std::string_view method, std::string_view path, bool& pat
       {"GET", "/health", HandleHealth, true},
       {"GET", "/healthz", HandleAlive, true},
       {"GET", "/readyz", HandleReady, true},
-      {"GET", "/", HandleAsset, true},
+      {"GET", "/", HandleAsset, true, true},
+      {"GET", "/ws", HandleNoSocket, true, true},
       {"GET", "/openapi.json", HandleAsset, true},
       {"GET", "/assets/*", HandleAsset, true},
   };

@@ -142,7 +142,8 @@ Awaitable<void> Server::Parts::SignalLoop() {
 Awaitable<void> Server::Parts::Reload() {
   const auto keys = LoadKeys(service.options);
   if (keys.ok()) service.keys = *keys;
-  const absl::Status models = co_await RunBlocking(service, [this] { return service.models->Reload(); });
+  auto reload = [this] { return service.models->Reload(); };
+  const absl::Status models = co_await RunBlocking(service, std::move(reload));
   for (const absl::Status& status : {keys.status(), models}) {
     if (status.ok()) continue;
     const Json line = {{"what", Message(status)}};

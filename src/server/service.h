@@ -68,9 +68,9 @@ struct RequestContext {
 template <typename Work>
 auto RunBlocking(Service& service, Work work) -> Awaitable<decltype(work())> {
   using Result = decltype(work());
-  co_return co_await asio::co_spawn(
-      service.blocking, [work = std::move(work)]() mutable -> Awaitable<Result> { co_return work(); },
-      asio::use_awaitable);
+  // gcc 12 destroys a lambda twice that is made within co_await.
+  auto run = [work = std::move(work)]() mutable -> Awaitable<Result> { co_return work(); };
+  co_return co_await asio::co_spawn(service.blocking, std::move(run), asio::use_awaitable);
 }
 
 }  // namespace tutti
