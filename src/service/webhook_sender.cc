@@ -103,10 +103,13 @@ void WebhookSender::Note(const Outcome& outcome) {
     return;
   }
   const auto pause = PauseAfter(next.tries);
-  Report(Unavailable("webhook of job {}: try {} of {}: {}; the next in {} s", next.id, next.tries, options_.max_tries,
-                     why, pause.count() / 1000));
-  MutexLock lock(state_->mu);
-  state_->due.emplace(clock_.now() + pause, std::move(next));
+  const absl::Status failed = Unavailable("webhook of job {}: try {} of {}: {}; the next in {} s", next.id, next.tries,
+                                          options_.max_tries, why, pause.count() / 1000);
+  {
+    MutexLock lock(state_->mu);
+    state_->due.emplace(clock_.now() + pause, std::move(next));
+  }
+  Report(failed);
 }
 
 std::chrono::milliseconds WebhookSender::PauseAfter(int tries) const {

@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -49,6 +50,7 @@ class FakeDispatcher {
     if (!refusal_.ok()) return refusal_;
     const std::string name = work.input.name();
     order_.push_back(name);
+    for (const auto& [other, pending] : pending_) company_.insert({other, name});
     pending_.emplace(name, std::move(work));
     most_at_once_ = std::max(most_at_once_, pending_.size());
     return std::make_shared<FakeTicket>(*this, name);
@@ -90,6 +92,12 @@ class FakeDispatcher {
     MutexLock lock(mu_);
     return submissions_;
   }
+  // Another was pending at the same time.
+  bool HadCompany(const std::string& name) {
+    MutexLock lock(mu_);
+    return std::any_of(company_.begin(), company_.end(),
+                       [&](const auto& pair) { return pair.first == name || pair.second == name; });
+  }
   size_t most_at_once() {
     MutexLock lock(mu_);
     return most_at_once_;
@@ -122,6 +130,7 @@ class FakeDispatcher {
   absl::Status refusal_ TUTTI_GUARDED_BY(mu_);
   std::map<std::string, Dispatcher::Work> pending_ TUTTI_GUARDED_BY(mu_);
   std::vector<std::string> order_ TUTTI_GUARDED_BY(mu_);
+  std::set<std::pair<std::string, std::string>> company_ TUTTI_GUARDED_BY(mu_);
   int submissions_ TUTTI_GUARDED_BY(mu_) = 0;
   size_t most_at_once_ TUTTI_GUARDED_BY(mu_) = 0;
 };
