@@ -12,6 +12,11 @@ Awaitable<void> HandleModels(Service& service, HttpExchange& exchange, RequestCo
 
 Awaitable<void> HandleTranscribe(Service& service, HttpExchange& exchange, RequestContext& context);
 
+Awaitable<void> HandleNewJob(Service& service, HttpExchange& exchange, RequestContext& context);
+Awaitable<void> HandleJobs(Service& service, HttpExchange& exchange, RequestContext& context);
+Awaitable<void> HandleJob(Service& service, HttpExchange& exchange, RequestContext& context);
+Awaitable<void> HandleCancelJob(Service& service, HttpExchange& exchange, RequestContext& context);
+
 Awaitable<void> HandleRecognition(Service& service, HttpExchange& exchange, RequestContext& context);
 Awaitable<void> HandleAsr(Service& service, HttpExchange& exchange, RequestContext& context);
 

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "server/connection.h"
+#include "server/jobs.h"
 #include "server/listener.h"
 #include "server/service.h"
 
@@ -42,6 +43,10 @@ struct Server::Parts {
   Awaitable<void> Reload();
   Awaitable<void> Drain();
   void StartDraining();
+  // Requests without an answer, and jobs that run: both are waited for. A job that waits will be there next time.
+  int64_t Unfinished() const {
+    return service.active + (service.jobs != nullptr ? static_cast<int64_t>(service.jobs->running()) : 0);
+  }
 
   asio::io_context io{1};
   Service service;
@@ -66,6 +71,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Create(const ServeOptions& optio
   TUTTI_RETURN_IF_ERROR(BecomeUser(options.security.user));
   TUTTI_ASSIGN_OR_RETURN(service.spool, Spool::Create(options.files.spool, options.limits.spool_bytes));
   TUTTI_ASSIGN_OR_RETURN(service.models, ModelTable::Load(options, std::move(loader)));
+  TUTTI_RETURN_IF_ERROR(StartJobs(service));
   return std::unique_ptr<Server>(new Server(std::move(parts)));
 }
 
@@ -158,18 +164,19 @@ void Server::Parts::StartDraining() {
   IoError ignored;
   acceptor.close(ignored);
   service.models->Drain();
+  if (service.jobs != nullptr) service.jobs->Drain();
   asio::co_spawn(io, Drain(), asio::detached);
 }
 
 Awaitable<void> Server::Parts::Drain() {
   const auto deadline = Clock::now() + std::chrono::duration<double>(service.options.limits.drain_seconds);
   // A connection that stays open for a next request is no reason to stay.
-  while (service.active > 0 && Clock::now() < deadline) {
+  while (Unfinished() > 0 && Clock::now() < deadline) {
     stop.expires_after(kDrainPoll);
     co_await stop.async_wait(kAsTuple);
   }
-  finished_all = service.active == 0;
-  const Json line = {{"unfinished", service.active}};
+  finished_all = Unfinished() == 0;
+  const Json line = {{"unfinished", Unfinished()}};
   service.log->Write(LogLevel::kInfo, "drained", line);
   io.stop();
 }
