@@ -49,7 +49,7 @@ absl::Status KeepUpload(const std::string& upload, const std::string& audio_path
   TUTTI_RETURN_IF_ERROR(Sync(upload));
   if (rename(upload.c_str(), audio_path.c_str()) != 0) return SystemError("rename to " + audio_path, upload, errno);
   const std::string folder = std::filesystem::path(audio_path).parent_path();
-  const absl::Status synced = Sync(folder.empty() ? "." : folder);
+  absl::Status synced = Sync(folder.empty() ? "." : folder);
   if (!synced.ok()) (void)rename(audio_path.c_str(), upload.c_str());
   return synced;
 }
