@@ -22,9 +22,9 @@ absl::StatusOr<Url> CheckUrl(const Service& service, const std::string& field, c
   auto url = ParseUrl(text);
   if (!url.ok()) return FieldError(field, Message(url.status()));
   const auto& allowed = service.options.security.allow_url;
-  if (std::ranges::find(allowed, url->authority()) == allowed.end()) {
+  if (std::ranges::find(allowed, url->host) == allowed.end()) {
     return absl::PermissionDeniedError(
-        fmt::format("{}: the host {} is not one that this service may call (--allow-url)", field, url->authority()));
+        fmt::format("{}: the host {} is not one that this service may call (--allow-url)", field, url->host));
   }
   return url;
 }

@@ -11,7 +11,7 @@ namespace tutti {
 // security.allow_url lists its host; see ClientRequest for the rest.
 Awaitable<absl::Status> FetchUrl(Service& service, const std::string& text, Upload& upload);
 
-// The host of a URL is one of security.allow_url, with its port where that is not the scheme's.
+// PermissionDenied unless the URL's host is one of security.allow_url, FieldError when it is no URL.
 absl::StatusOr<Url> CheckUrl(const Service& service, const std::string& field, const std::string& text);
 
 }  // namespace tutti
