@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "server/router.h"
 #include "service/api_error.h"
@@ -145,10 +146,12 @@ class Active {
 Awaitable<void> ServeConnection(Service& service, std::unique_ptr<Transport> transport) {
   if (const IoError error = co_await transport->Handshake(Clock::now() + service.http.header_time)) co_return;
   std::string buffer;
+  std::optional<Active> active;  // to the end of the last answer's delivery
   for (bool go_on = true; go_on;) {
+    active.reset();
     HttpExchange exchange(*transport, buffer, service.http);
     if (!co_await exchange.ReadHeader()) break;
-    const Active active(service);
+    active.emplace(service);
     RequestContext context;
     context.began = Clock::now();
     context.request_id = RandomHex(16);
