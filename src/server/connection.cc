@@ -6,6 +6,8 @@
 #include <optional>
 
 #include "server/router.h"
+#include "server/socket_session.h"
+#include "server/web_socket.h"
 #include "service/api_error.h"
 
 namespace tutti {
@@ -15,6 +17,8 @@ using Clock = std::chrono::steady_clock;
 using Json = nlohmann::ordered_json;
 
 constexpr std::chrono::seconds kGoodbye{5};
+constexpr int64_t kMaxSocketMessage = 16 << 20;
+constexpr std::chrono::seconds kSocketIdle{300};
 
 // The key of a request: Authorization: Bearer KEY, or where a client cannot send headers, ?key=KEY.
 std::string KeyOf(const HttpExchange& exchange) {
@@ -45,7 +49,7 @@ absl::Status Authenticate(Service& service, HttpExchange& exchange, RequestConte
 }
 
 absl::Status Admit(Service& service, HttpExchange& exchange, const Route& route, RequestContext& context) {
-  if (route.is_open) return absl::OkStatus();
+  if (route.is_open && !exchange.wants_websocket()) return absl::OkStatus();
   TUTTI_RETURN_IF_ERROR(Authenticate(service, exchange, context));
   if (exchange.method() != "POST") return absl::OkStatus();
   if (service.draining) return Unavailable("the service is shutting down");
@@ -129,6 +133,17 @@ Awaitable<void> Answer(Service& service, HttpExchange& exchange, RequestContext&
   }
 }
 
+Awaitable<void> UpgradeToSocket(Service& service, HttpExchange& exchange, RequestContext& context, const Route& route) {
+  absl::Status admitted = Admit(service, exchange, route, context);
+  if (admitted.ok() && service.draining) admitted = Unavailable("the service is shutting down");
+  if (!admitted.ok()) co_return co_await SendError(service, exchange, context, admitted);
+  const auto socket = exchange.transport().ToWebSocket(exchange.raw_header());
+  if (co_await socket->Accept(kMaxSocketMessage, kSocketIdle)) co_return;
+  --service.active;  // the session counts its utterances
+  co_await ServeSocket(service, *socket, context);
+  ++service.active;
+}
+
 // Counts what runs, so that a drain can wait for it.
 class Active {
  public:
@@ -161,12 +176,17 @@ Awaitable<void> ServeConnection(Service& service, std::unique_ptr<Transport> tra
     AddCommonHeaders(service, exchange, context);
     bool path_known = false;
     const Route* route = FindRoute(exchange.method(), exchange.path(), path_known);
-    co_await Answer(service, exchange, context, route, path_known);
+    const bool is_socket = exchange.wants_websocket() && route != nullptr && route->takes_sockets;
+    if (is_socket) {
+      co_await UpgradeToSocket(service, exchange, context, *route);
+    } else {
+      co_await Answer(service, exchange, context, route, path_known);
+    }
     const std::string pattern(route != nullptr ? route->pattern : "none");
     service.metrics.CountRequest(pattern, exchange.status(),
                                  std::chrono::duration<double>(Clock::now() - context.began).count());
     LogRequest(service, exchange, context, pattern);
-    go_on = co_await exchange.Finish(service.draining);
+    go_on = !is_socket && co_await exchange.Finish(service.draining);
   }
   co_await transport->Close(Clock::now() + kGoodbye);
 }

@@ -123,6 +123,11 @@ Awaitable<void> HandleReady(Service& service, HttpExchange& exchange, RequestCon
   co_await exchange.Send(200, "text/plain; charset=utf-8", "ready\n");
 }
 
+Awaitable<void> HandleNoSocket(Service&, HttpExchange& exchange, RequestContext&) {
+  exchange.AddHeader("Upgrade", "websocket");
+  co_await exchange.Send(426, "application/json", ErrorJson(InvalidArgument("/ws is for WebSockets")));
+}
+
 Awaitable<void> HandleAsset(Service& service, HttpExchange& exchange, RequestContext& context) {
   const Asset* asset = FindAsset(exchange.path());
   if (asset == nullptr) {

@@ -12,6 +12,11 @@ Awaitable<void> HandleModels(Service& service, HttpExchange& exchange, RequestCo
 
 Awaitable<void> HandleTranscribe(Service& service, HttpExchange& exchange, RequestContext& context);
 
+Awaitable<void> HandleNewJob(Service& service, HttpExchange& exchange, RequestContext& context);
+Awaitable<void> HandleJobs(Service& service, HttpExchange& exchange, RequestContext& context);
+Awaitable<void> HandleJob(Service& service, HttpExchange& exchange, RequestContext& context);
+Awaitable<void> HandleCancelJob(Service& service, HttpExchange& exchange, RequestContext& context);
+
 Awaitable<void> HandleRecognition(Service& service, HttpExchange& exchange, RequestContext& context);
 Awaitable<void> HandleAsr(Service& service, HttpExchange& exchange, RequestContext& context);
 
@@ -20,6 +25,7 @@ Awaitable<void> HandleMetrics(Service& service, HttpExchange& exchange, RequestC
 Awaitable<void> HandleHealth(Service& service, HttpExchange& exchange, RequestContext& context);  // FunASR's /health
 Awaitable<void> HandleAlive(Service& service, HttpExchange& exchange, RequestContext& context);
 Awaitable<void> HandleReady(Service& service, HttpExchange& exchange, RequestContext& context);
+Awaitable<void> HandleNoSocket(Service& service, HttpExchange& exchange, RequestContext& context);  // 426
 Awaitable<void> HandleAsset(Service& service, HttpExchange& exchange, RequestContext& context);
 
 // An error in OpenAI's shape, with Retry-After where there is a time to tell.

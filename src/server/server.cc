@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "server/connection.h"
+#include "server/jobs.h"
 #include "server/listener.h"
 #include "server/service.h"
 
@@ -43,6 +44,10 @@ struct Server::Parts {
   Awaitable<void> Reload();
   Awaitable<void> Drain();
   void StartDraining();
+  // Requests without an answer, and jobs that run: both are waited for. A job that waits will be there next time.
+  int64_t Unfinished() const {
+    return service.active + (service.jobs != nullptr ? static_cast<int64_t>(service.jobs->running()) : 0);
+  }
 
   asio::io_context io{1};
   Service service;
@@ -67,6 +72,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Create(const ServeOptions& optio
   TUTTI_RETURN_IF_ERROR(BecomeUser(options.security.user));
   TUTTI_ASSIGN_OR_RETURN(service.spool, Spool::Create(options.files.spool, options.limits.spool_bytes));
   TUTTI_ASSIGN_OR_RETURN(service.models, ModelTable::Load(options, std::move(loader)));
+  TUTTI_RETURN_IF_ERROR(StartJobs(service));
   return std::unique_ptr<Server>(new Server(std::move(parts)));
 }
 
@@ -147,7 +153,8 @@ Awaitable<void> Server::Parts::SignalLoop() {
 Awaitable<void> Server::Parts::Reload() {
   const auto keys = LoadKeys(service.options);
   if (keys.ok()) service.keys = *keys;
-  const absl::Status models = co_await RunBlocking(service, [this] { return service.models->Reload(); });
+  auto reload = [this] { return service.models->Reload(); };
+  const absl::Status models = co_await RunBlocking(service, std::move(reload));
   for (const absl::Status& status : {keys.status(), models}) {
     if (status.ok()) continue;
     const Json line = {{"what", Message(status)}};
@@ -168,6 +175,7 @@ void Server::Parts::StartDraining() {
     if (!error) Begin(std::move(socket));
   }
   acceptor.close(error);
+  if (service.jobs != nullptr) service.jobs->Drain();
   asio::co_spawn(io, Drain(), asio::detached);
 }
 
@@ -178,10 +186,10 @@ Awaitable<void> Server::Parts::Drain() {
   do {
     stop.expires_after(kDrainPoll);
     co_await stop.async_wait(kAsTuple);
-  } while (service.active > 0 && Clock::now() < deadline);
+  } while (Unfinished() > 0 && Clock::now() < deadline);
   service.models->Drain();
-  finished_all = service.active == 0;
-  const Json line = {{"unfinished", service.active}};
+  finished_all = Unfinished() == 0;
+  const Json line = {{"unfinished", Unfinished()}};
   service.log->Write(LogLevel::kInfo, "drained", line);
   io.stop();
 }

@@ -74,7 +74,7 @@ absl::StatusOr<Accepted> Accept(Service& service, const HttpExchange& exchange, 
     if (name == format) accepted.format = known;
   }
   TUTTI_ASSIGN_OR_RETURN(accepted.stream, fields.Bool("stream", false));
-  fields.Has("name");
+  for (const char* known : {"name", "url"}) fields.Has(known);
   TUTTI_RETURN_IF_ERROR(fields.RefuseUnknown());
   TUTTI_ASSIGN_OR_RETURN(options.deadline, DeadlineOf(exchange));
   TUTTI_ASSIGN_OR_RETURN(accepted.pending, PendingTranscription::Start(service, context, accepted.model, upload,
