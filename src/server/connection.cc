@@ -106,12 +106,13 @@ void LogRequest(const Service& service, const HttpExchange& exchange, const Requ
 }
 
 Awaitable<void> Answer(Service& service, HttpExchange& exchange, RequestContext& context, const Route* route,
-                       bool path_known) {
+                       const std::string& allowed) {
   if (exchange.method() == "OPTIONS" && !exchange.header("Origin").empty()) {
     co_return co_await AnswerPreflight(exchange);
   }
   if (route == nullptr) {
-    if (path_known) {
+    if (!allowed.empty()) {
+      exchange.AddHeader("Allow", allowed);
       co_return co_await exchange.Send(
           405, "application/json",
           ErrorJson(InvalidArgument("{} is not what {} is for", exchange.method(), exchange.path())));
@@ -174,13 +175,13 @@ Awaitable<void> ServeConnection(Service& service, std::unique_ptr<Transport> tra
     context.trace_id = parent.trace_id.empty() ? RandomHex(32) : parent.trace_id;
     context.parent_id = parent.parent_id;
     AddCommonHeaders(service, exchange, context);
-    bool path_known = false;
-    const Route* route = FindRoute(exchange.method(), exchange.path(), path_known);
+    std::string allowed;
+    const Route* route = FindRoute(exchange.method(), exchange.path(), allowed);
     const bool is_socket = exchange.wants_websocket() && route != nullptr && route->takes_sockets;
     if (is_socket) {
       co_await UpgradeToSocket(service, exchange, context, *route);
     } else {
-      co_await Answer(service, exchange, context, route, path_known);
+      co_await Answer(service, exchange, context, route, allowed);
     }
     const std::string pattern(route != nullptr ? route->pattern : "none");
     service.metrics.CountRequest(pattern, exchange.status(),
