@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "server/router.h"
 #include "server/socket_session.h"
@@ -105,12 +106,13 @@ void LogRequest(const Service& service, const HttpExchange& exchange, const Requ
 }
 
 Awaitable<void> Answer(Service& service, HttpExchange& exchange, RequestContext& context, const Route* route,
-                       bool path_known) {
+                       const std::string& allowed) {
   if (exchange.method() == "OPTIONS" && !exchange.header("Origin").empty()) {
     co_return co_await AnswerPreflight(exchange);
   }
   if (route == nullptr) {
-    if (path_known) {
+    if (!allowed.empty()) {
+      exchange.AddHeader("Allow", allowed);
       co_return co_await exchange.Send(
           405, "application/json",
           ErrorJson(InvalidArgument("{} is not what {} is for", exchange.method(), exchange.path())));
@@ -160,10 +162,12 @@ class Active {
 Awaitable<void> ServeConnection(Service& service, std::unique_ptr<Transport> transport) {
   if (const IoError error = co_await transport->Handshake(Clock::now() + service.http.header_time)) co_return;
   std::string buffer;
+  std::optional<Active> active;  // to the end of the last answer's delivery
   for (bool go_on = true; go_on;) {
+    active.reset();
     HttpExchange exchange(*transport, buffer, service.http);
     if (!co_await exchange.ReadHeader()) break;
-    const Active active(service);
+    active.emplace(service);
     RequestContext context;
     context.began = Clock::now();
     context.request_id = RandomHex(16);
@@ -171,13 +175,13 @@ Awaitable<void> ServeConnection(Service& service, std::unique_ptr<Transport> tra
     context.trace_id = parent.trace_id.empty() ? RandomHex(32) : parent.trace_id;
     context.parent_id = parent.parent_id;
     AddCommonHeaders(service, exchange, context);
-    bool path_known = false;
-    const Route* route = FindRoute(exchange.method(), exchange.path(), path_known);
+    std::string allowed;
+    const Route* route = FindRoute(exchange.method(), exchange.path(), allowed);
     const bool is_socket = exchange.wants_websocket() && route != nullptr && route->takes_sockets;
     if (is_socket) {
       co_await UpgradeToSocket(service, exchange, context, *route);
     } else {
-      co_await Answer(service, exchange, context, route, path_known);
+      co_await Answer(service, exchange, context, route, allowed);
     }
     const std::string pattern(route != nullptr ? route->pattern : "none");
     service.metrics.CountRequest(pattern, exchange.status(),

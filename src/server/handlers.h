@@ -28,9 +28,9 @@ Awaitable<void> HandleReady(Service& service, HttpExchange& exchange, RequestCon
 Awaitable<void> HandleNoSocket(Service& service, HttpExchange& exchange, RequestContext& context);  // 426
 Awaitable<void> HandleAsset(Service& service, HttpExchange& exchange, RequestContext& context);
 
-// An error in OpenAI's shape, with Retry-After where there is a time to tell.
-Awaitable<void> SendError(Service& service, HttpExchange& exchange, RequestContext& context,
-                          const absl::Status& status);
+// An error in OpenAI's shape or as `body` has it, with Retry-After where there is a time to tell.
+Awaitable<void> SendError(Service& service, HttpExchange& exchange, RequestContext& context, const absl::Status& status,
+                          std::string_view body = {});
 // What the log and the metrics have to know of a finished transcription.
 void Account(Service& service, RequestContext& context, const std::string& model, const Transcript& transcript);
 

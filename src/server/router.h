@@ -1,5 +1,6 @@
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "server/handlers.h"
@@ -14,7 +15,7 @@ struct Route {
   bool takes_sockets = false;  // a WebSocket, too, which does need one
 };
 
-// Null when there is none: `path_known` tells whether there is one with another method.
-const Route* FindRoute(std::string_view method, std::string_view path, bool& path_known);
+// Null when there is none; `allowed` lists the methods for which there is one then, as the header Allow has them.
+const Route* FindRoute(std::string_view method, std::string_view path, std::string& allowed);
 
 }  // namespace tutti

@@ -39,6 +39,7 @@ struct Server::Parts {
   explicit Parts(const ServeOptions& options) : service(options, io), acceptor(io), signals(io), stop(io) {}
 
   Awaitable<void> AcceptLoop();
+  void Begin(Tcp::socket socket);
   Awaitable<void> SignalLoop();
   Awaitable<void> Reload();
   Awaitable<void> Drain();
@@ -106,26 +107,30 @@ Awaitable<void> Server::Parts::AcceptLoop() {
       co_await pause.async_wait(kAsTuple);
       continue;
     }
-    if (service.connections >= service.options.listen.max_connections) {
-      IoError ignored;
-      socket.non_blocking(true, ignored);
-      constexpr std::string_view kBusy =
-          "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-      if (tls == nullptr) socket.write_some(asio::buffer(kBusy), ignored);
-      continue;
-    }
-    ++service.connections;
-    asio::co_spawn(io, ServeConnection(service, Transport::Create(std::move(socket), tls.get())),
-                   [this](const std::exception_ptr& failure) {
-                     --service.connections;
-                     if (failure == nullptr) return;
-                     try {
-                       std::rethrow_exception(failure);
-                     } catch (const std::exception& e) {
-                       service.log->Write(LogLevel::kError, "connection", {{"what", e.what()}});
-                     }
-                   });
+    Begin(std::move(socket));
   }
+}
+
+void Server::Parts::Begin(Tcp::socket socket) {
+  if (service.connections >= service.options.listen.max_connections) {
+    IoError ignored;
+    socket.non_blocking(true, ignored);
+    constexpr std::string_view kBusy =
+        "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    if (tls == nullptr) socket.write_some(asio::buffer(kBusy), ignored);
+    return;
+  }
+  ++service.connections;
+  asio::co_spawn(io, ServeConnection(service, Transport::Create(std::move(socket), tls.get())),
+                 [this](const std::exception_ptr& failure) {
+                   --service.connections;
+                   if (failure == nullptr) return;
+                   try {
+                     std::rethrow_exception(failure);
+                   } catch (const std::exception& e) {
+                     service.log->Write(LogLevel::kError, "connection", {{"what", e.what()}});
+                   }
+                 });
 }
 
 Awaitable<void> Server::Parts::SignalLoop() {
@@ -161,20 +166,28 @@ Awaitable<void> Server::Parts::Reload() {
 void Server::Parts::StartDraining() {
   if (service.draining) return;
   service.draining = true;
-  IoError ignored;
-  acceptor.close(ignored);
-  service.models->Drain();
+  // Who has connected already gets an answer.
+  IoError error;
+  acceptor.non_blocking(true, error);
+  while (!error) {
+    Tcp::socket socket(io);
+    acceptor.accept(socket, error);
+    if (!error) Begin(std::move(socket));
+  }
+  acceptor.close(error);
   if (service.jobs != nullptr) service.jobs->Drain();
   asio::co_spawn(io, Drain(), asio::detached);
 }
 
 Awaitable<void> Server::Parts::Drain() {
   const auto deadline = Clock::now() + std::chrono::duration<double>(service.options.limits.drain_seconds);
-  // A connection that stays open for a next request is no reason to stay.
-  while (Unfinished() > 0 && Clock::now() < deadline) {
+  // A connection that stays open for a next request is no reason to stay. A request that was let in may still have to
+  // arrive before it can be queued, so the models take work until the last has.
+  do {
     stop.expires_after(kDrainPoll);
     co_await stop.async_wait(kAsTuple);
-  }
+  } while (Unfinished() > 0 && Clock::now() < deadline);
+  service.models->Drain();
   finished_all = Unfinished() == 0;
   const Json line = {{"unfinished", Unfinished()}};
   service.log->Write(LogLevel::kInfo, "drained", line);

@@ -122,9 +122,8 @@ Awaitable<void> HandleRecognition(Service& service, HttpExchange& exchange, Requ
     result = upload.status();
   }
   if (!result.ok()) {
-    context.error_code = absl::StatusCodeToString(result.status().code());
-    co_return co_await exchange.Send(HttpStatusOf(result.status()), "application/json",
-                                     RenderRecognitionError(result.status()));
+    const std::string error = RenderRecognitionError(result.status());
+    co_return co_await SendError(service, exchange, context, result.status(), error);
   }
   co_await exchange.Send(200, "application/json", RenderRecognition(*result));
 }
