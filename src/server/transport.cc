@@ -136,6 +136,12 @@ class TransportOver final : public Transport {
     socket().close(ignored);
   }
 
+  void Abort() override {
+    IoError ignored;
+    socket().close(ignored);
+  }
+  bool is_open() const override { return beast::get_lowest_layer(stream_).socket().is_open(); }
+
   std::string peer() const override { return peer_; }
   bool is_tls() const override { return kIsTls<Stream>; }
   std::unique_ptr<WebSocket> ToWebSocket(std::string header) override {

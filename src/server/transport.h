@@ -44,6 +44,10 @@ class Transport {
   // Says goodbye, waiting at most until `deadline`, and closes.
   virtual Awaitable<void> Close(Time deadline) = 0;
 
+  // Closes without a word: whatever waits for it ends with an error.
+  virtual void Abort() = 0;
+  virtual bool is_open() const = 0;
+
   // Where the peer is, "127.0.0.1".
   virtual std::string peer() const = 0;
   virtual bool is_tls() const = 0;
