@@ -49,9 +49,9 @@ absl::Status Admit(Service& service, HttpExchange& exchange, const Route& route,
   if (exchange.method() != "POST") return absl::OkStatus();
   if (service.draining) return Unavailable("the service is shutting down");
   if (const auto wait = service.limiter.Take(context.tenant, Clock::now())) {
-    absl::Status status = ResourceExhausted("too many requests: {} a minute are allowed, try again in {:.0f} s",
-                                            service.options.limits.requests_per_minute, std::ceil(wait->count()));
-    return status;
+    context.retry_after_seconds = wait->count();
+    return ResourceExhausted("too many requests: {} a minute are allowed, try again in {:.0f} s",
+                             service.options.limits.requests_per_minute, std::ceil(wait->count()));
   }
   return absl::OkStatus();
 }
@@ -101,12 +101,13 @@ void LogRequest(const Service& service, const HttpExchange& exchange, const Requ
 }
 
 Awaitable<void> Answer(Service& service, HttpExchange& exchange, RequestContext& context, const Route* route,
-                       bool path_known) {
+                       const std::string& allowed) {
   if (exchange.method() == "OPTIONS" && !exchange.header("Origin").empty()) {
     co_return co_await AnswerPreflight(exchange);
   }
   if (route == nullptr) {
-    if (path_known) {
+    if (!allowed.empty()) {
+      exchange.AddHeader("Allow", allowed);
       co_return co_await exchange.Send(
           405, "application/json",
           ErrorJson(InvalidArgument("{} is not what {} is for", exchange.method(), exchange.path())));
@@ -140,9 +141,25 @@ class Active {
   Service& service_;
 };
 
+// So that the end of the service can hang up.
+class Listed {
+ public:
+  Listed(Service& service, Transport* transport) : service_(service), transport_(transport) {
+    service_.transports.insert(transport);
+  }
+  ~Listed() { service_.transports.erase(transport_); }
+  Listed(const Listed&) = delete;
+  Listed& operator=(const Listed&) = delete;
+
+ private:
+  Service& service_;
+  Transport* const transport_;
+};
+
 }  // namespace
 
 Awaitable<void> ServeConnection(Service& service, std::unique_ptr<Transport> transport) {
+  const Listed listed(service, transport.get());
   if (const IoError error = co_await transport->Handshake(Clock::now() + service.http.header_time)) co_return;
   std::string buffer;
   for (bool go_on = true; go_on;) {
@@ -156,9 +173,9 @@ Awaitable<void> ServeConnection(Service& service, std::unique_ptr<Transport> tra
     context.trace_id = parent.trace_id.empty() ? RandomHex(32) : parent.trace_id;
     context.parent_id = parent.parent_id;
     AddCommonHeaders(service, exchange, context);
-    bool path_known = false;
-    const Route* route = FindRoute(exchange.method(), exchange.path(), path_known);
-    co_await Answer(service, exchange, context, route, path_known);
+    std::string allowed;
+    const Route* route = FindRoute(exchange.method(), exchange.path(), allowed);
+    co_await Answer(service, exchange, context, route, allowed);
     const std::string pattern(route != nullptr ? route->pattern : "none");
     service.metrics.CountRequest(pattern, exchange.status(),
                                  std::chrono::duration<double>(Clock::now() - context.began).count());

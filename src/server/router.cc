@@ -2,7 +2,7 @@
 
 namespace tutti {
 
-const Route* FindRoute(std::string_view method, std::string_view path, bool& path_known) {
+const Route* FindRoute(std::string_view method, std::string_view path, std::string& allowed) {
   static constexpr Route kRoutes[] = {
       {"POST", "/v1/audio/transcriptions", HandleOpenAiTranscription},
       {"GET", "/v1/models", HandleModels},
@@ -20,13 +20,15 @@ const Route* FindRoute(std::string_view method, std::string_view path, bool& pat
       {"GET", "/assets/*", HandleAsset, true},
   };
   if (method == "HEAD") method = "GET";
-  path_known = false;
+  allowed.clear();
   for (const Route& route : kRoutes) {
     const bool is_prefix = route.pattern.ends_with('*');
     const std::string_view fixed = route.pattern.substr(0, route.pattern.size() - (is_prefix ? 1 : 0));
     if (is_prefix ? !path.starts_with(fixed) : path != fixed) continue;
     if (route.method == method) return &route;
-    path_known = true;
+    if (!allowed.empty()) allowed += ", ";
+    allowed += route.method;
+    if (route.method == "GET") allowed += ", HEAD";
   }
   return nullptr;
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "server/handlers.h"
@@ -13,7 +14,7 @@ struct Route {
   bool is_open = false;  // needs no API key
 };
 
-// Null when there is none: `path_known` tells whether there is one with another method.
-const Route* FindRoute(std::string_view method, std::string_view path, bool& path_known);
+// Null when there is none: `allowed` has the methods that the path knows, as the Allow header lists them.
+const Route* FindRoute(std::string_view method, std::string_view path, std::string& allowed);
 
 }  // namespace tutti

@@ -19,6 +19,7 @@ using Clock = std::chrono::steady_clock;
 using Json = nlohmann::ordered_json;
 
 constexpr std::chrono::milliseconds kDrainPoll{20};
+constexpr std::chrono::seconds kHangUpTime{10};
 
 LogLevel ParseLevel(const std::string& name) {
   if (name == "debug") return LogLevel::kDebug;
@@ -156,7 +157,6 @@ void Server::Parts::StartDraining() {
   service.draining = true;
   IoError ignored;
   acceptor.close(ignored);
-  service.models->Drain();
   asio::co_spawn(io, Drain(), asio::detached);
 }
 
@@ -168,6 +168,16 @@ Awaitable<void> Server::Parts::Drain() {
     co_await stop.async_wait(kAsTuple);
   }
   finished_all = service.active == 0;
+  // Not before: what was being received when the drain began was accepted, too.
+  service.models->Drain();
+  // Who is still connected has nothing more to expect. Their coroutines hold parts of the service, so they end before
+  // it.
+  for (Transport* transport : service.transports) transport->HangUp();
+  const auto patience = Clock::now() + kHangUpTime;
+  while (service.connections > 0 && Clock::now() < patience) {
+    stop.expires_after(kDrainPoll);
+    co_await stop.async_wait(kAsTuple);
+  }
   const Json line = {{"unfinished", service.active}};
   service.log->Write(LogLevel::kInfo, "drained", line);
   io.stop();
