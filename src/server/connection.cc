@@ -54,9 +54,9 @@ absl::Status Admit(Service& service, HttpExchange& exchange, const Route& route,
   if (exchange.method() != "POST") return absl::OkStatus();
   if (service.draining) return Unavailable("the service is shutting down");
   if (const auto wait = service.limiter.Take(context.tenant, Clock::now())) {
-    absl::Status status = ResourceExhausted("too many requests: {} a minute are allowed, try again in {:.0f} s",
-                                            service.options.limits.requests_per_minute, std::ceil(wait->count()));
-    return status;
+    context.retry_after_seconds = wait->count();
+    return ResourceExhausted("too many requests: {} a minute are allowed, try again in {:.0f} s",
+                             service.options.limits.requests_per_minute, std::ceil(wait->count()));
   }
   return absl::OkStatus();
 }

@@ -208,7 +208,7 @@ void Server::Parts::End() {
   ended = true;
   signals.cancel();
   stop.cancel();
-  for (Transport* transport : service.transports) transport->Abort();
+  for (Transport* transport : service.transports) transport->HangUp();
 }
 
 }  // namespace tutti

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 
@@ -65,6 +66,7 @@ struct RequestContext {
   std::string request_id;
   std::string trace_id, parent_id;  // of the client's traceparent, or made here
   std::chrono::steady_clock::time_point began;
+  std::optional<double> retry_after_seconds;  // of the client's own rate; none: the queue's
   // For the log.
   std::string model;
   double audio_seconds = 0;

@@ -146,22 +146,17 @@ TEST(SocketSessionTest, MalformedFramesEndTheirConnectionOnly) {
 }
 
 TEST(SocketSessionTest, ADrainAnswersWhatIsBeingRecognisedAndDoesNotWaitForIdleConnections) {
-  std::atomic<bool> inside = false, go = false;
-  RunningServer server({}, [&](const ScatteredBatch&) {
-    inside = true;
-    inside.notify_all();
-    go.wait(false);
-  });
+  RunningServer server;
+  server.door().Close();
   SocketClient idle(server.port()), busy(server.port());
   busy.Json(kSpeak);
   busy.Binary(Pcm(1));
   busy.Json(kEnd);
-  inside.wait(false);
-  server.BeginStop();
-  go = true;
-  go.notify_all();
+  server.door().WaitFor(1);
+  server.server().Stop();
+  server.door().Open();
   EXPECT_NE((*busy.Next())["text"], "");
-  EXPECT_TRUE(server.Stop());
+  EXPECT_TRUE(server.Join());
   EXPECT_FALSE(idle.Next().has_value());
 }
 
