@@ -63,7 +63,7 @@ function showModels(models) {
     name.textContent = model.id;
     const detail = document.createElement("span");
     detail.className = "unit";
-    detail.textContent = `${model.family} · ${model.compute_type}`;
+    detail.textContent = model.compute_type;
     line.append(name, detail);
     return line;
   }));

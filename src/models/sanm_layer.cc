@@ -129,6 +129,9 @@ AttentionShape SanmLayer::attention_shape() const {
   return {shape_.heads, shape_.width / shape_.heads, shape_.compute_type != ComputeType::kF32};
 }
 
-float SanmLayer::attention_scale() const { return 1.0F / std::sqrt(static_cast<float>(shape_.width / shape_.heads)); }
+float SanmLayer::attention_scale() const {
+  const int64_t dk = shape_.width / shape_.heads;
+  return 1.0F / std::sqrt(static_cast<float>(dk));
+}
 
 }  // namespace tutti

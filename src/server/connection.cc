@@ -3,8 +3,11 @@
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "server/router.h"
+#include "server/socket_session.h"
+#include "server/web_socket.h"
 #include "service/api_error.h"
 
 namespace tutti {
@@ -14,6 +17,8 @@ using Clock = std::chrono::steady_clock;
 using Json = nlohmann::ordered_json;
 
 constexpr std::chrono::seconds kGoodbye{5};
+constexpr int64_t kMaxSocketMessage = 16 << 20;
+constexpr std::chrono::seconds kSocketIdle{300};
 
 // The key of a request: Authorization: Bearer KEY, or where a client cannot send headers, ?key=KEY.
 std::string KeyOf(const HttpExchange& exchange) {
@@ -44,7 +49,7 @@ absl::Status Authenticate(Service& service, HttpExchange& exchange, RequestConte
 }
 
 absl::Status Admit(Service& service, HttpExchange& exchange, const Route& route, RequestContext& context) {
-  if (route.is_open) return absl::OkStatus();
+  if (route.is_open && !exchange.wants_websocket()) return absl::OkStatus();
   TUTTI_RETURN_IF_ERROR(Authenticate(service, exchange, context));
   if (exchange.method() != "POST") return absl::OkStatus();
   if (service.draining) return Unavailable("the service is shutting down");
@@ -129,6 +134,17 @@ Awaitable<void> Answer(Service& service, HttpExchange& exchange, RequestContext&
   }
 }
 
+Awaitable<void> UpgradeToSocket(Service& service, HttpExchange& exchange, RequestContext& context, const Route& route) {
+  absl::Status admitted = Admit(service, exchange, route, context);
+  if (admitted.ok() && service.draining) admitted = Unavailable("the service is shutting down");
+  if (!admitted.ok()) co_return co_await SendError(service, exchange, context, admitted);
+  const auto socket = exchange.transport().ToWebSocket(exchange.raw_header());
+  if (co_await socket->Accept(kMaxSocketMessage, kSocketIdle)) co_return;
+  --service.active;  // the session counts its utterances
+  co_await ServeSocket(service, *socket, context);
+  ++service.active;
+}
+
 // Counts what runs, so that a drain can wait for it.
 class Active {
  public:
@@ -162,10 +178,12 @@ Awaitable<void> ServeConnection(Service& service, std::unique_ptr<Transport> tra
   const Listed listed(service, transport.get());
   if (const IoError error = co_await transport->Handshake(Clock::now() + service.http.header_time)) co_return;
   std::string buffer;
+  std::optional<Active> active;  // to the end of the last answer's delivery
   for (bool go_on = true; go_on;) {
+    active.reset();
     HttpExchange exchange(*transport, buffer, service.http);
     if (!co_await exchange.ReadHeader()) break;
-    const Active active(service);
+    active.emplace(service);
     RequestContext context;
     context.began = Clock::now();
     context.request_id = RandomHex(16);
@@ -175,12 +193,17 @@ Awaitable<void> ServeConnection(Service& service, std::unique_ptr<Transport> tra
     AddCommonHeaders(service, exchange, context);
     std::string allowed;
     const Route* route = FindRoute(exchange.method(), exchange.path(), allowed);
-    co_await Answer(service, exchange, context, route, allowed);
+    const bool is_socket = exchange.wants_websocket() && route != nullptr && route->takes_sockets;
+    if (is_socket) {
+      co_await UpgradeToSocket(service, exchange, context, *route);
+    } else {
+      co_await Answer(service, exchange, context, route, allowed);
+    }
     const std::string pattern(route != nullptr ? route->pattern : "none");
     service.metrics.CountRequest(pattern, exchange.status(),
                                  std::chrono::duration<double>(Clock::now() - context.began).count());
     LogRequest(service, exchange, context, pattern);
-    go_on = co_await exchange.Finish(service.draining);
+    go_on = !is_socket && co_await exchange.Finish(service.draining);
   }
   co_await transport->Close(Clock::now() + kGoodbye);
 }

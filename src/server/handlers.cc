@@ -17,6 +17,8 @@ Json ModelJson(const LoadedModel& model) {
   return {{"id", model.name}, {"object", "model"}, {"created", 0}, {"owned_by", "tutti"}};
 }
 
+constexpr std::string_view kOk = R"({"status":"ok"})";
+
 // Beyond this share of its queue a service asks load balancers to prefer others.
 constexpr double kHighWater = 0.9;
 
@@ -28,8 +30,8 @@ double LongestWait(Service& service) {
 
 }  // namespace
 
-Awaitable<void> SendError(Service& service, HttpExchange& exchange, RequestContext& context,
-                          const absl::Status& status) {
+Awaitable<void> SendError(Service& service, HttpExchange& exchange, RequestContext& context, const absl::Status& status,
+                          std::string_view body) {
   HttpExchange::Headers headers;
   const int code = exchange.body_too_slow() ? 408 : HttpStatusOf(status);
   if (code == 429 || code == 503) {
@@ -39,7 +41,8 @@ Awaitable<void> SendError(Service& service, HttpExchange& exchange, RequestConte
   if (code == 401) headers.emplace_back("WWW-Authenticate", "Bearer");
   context.error_code = absl::StatusCodeToString(status.code());
   service.metrics.CountError(context.error_code);
-  co_await exchange.Send(code, "application/json", ErrorJson(status), std::move(headers));
+  const std::string json = ErrorJson(status);
+  co_await exchange.Send(code, "application/json", body.empty() ? json : body, std::move(headers));
 }
 
 void Account(Service& service, RequestContext& context, const std::string& model, const Transcript& transcript) {
@@ -110,18 +113,26 @@ Awaitable<void> HandleHealth(Service& service, HttpExchange& exchange, RequestCo
 }
 
 Awaitable<void> HandleAlive(Service&, HttpExchange& exchange, RequestContext&) {
-  co_await exchange.Send(200, "text/plain; charset=utf-8", "ok\n");
+  co_await exchange.Send(200, "application/json", kOk);
 }
 
-Awaitable<void> HandleReady(Service& service, HttpExchange& exchange, RequestContext&) {
-  if (service.draining) co_return co_await exchange.Send(503, "text/plain; charset=utf-8", "draining\n");
+Awaitable<void> HandleReady(Service& service, HttpExchange& exchange, RequestContext& context) {
+  if (service.draining) {
+    co_return co_await SendError(service, exchange, context, Unavailable("the service is shutting down"));
+  }
   for (const auto& model : service.models->all()) {
     const Dispatcher::Load load = model->dispatcher->load();
     if (load.waiting_seconds + load.running_seconds > kHighWater * load.queue_seconds) {
-      co_return co_await exchange.Send(503, "text/plain; charset=utf-8", fmt::format("{}: queue full\n", model->name));
+      co_return co_await SendError(service, exchange, context,
+                                   Unavailable("{}: the queue is nearly full", model->name));
     }
   }
-  co_await exchange.Send(200, "text/plain; charset=utf-8", "ready\n");
+  co_await exchange.Send(200, "application/json", kOk);
+}
+
+Awaitable<void> HandleNoSocket(Service&, HttpExchange& exchange, RequestContext&) {
+  exchange.AddHeader("Upgrade", "websocket");
+  co_await exchange.Send(426, "application/json", ErrorJson(InvalidArgument("/ws is for WebSockets")));
 }
 
 Awaitable<void> HandleAsset(Service& service, HttpExchange& exchange, RequestContext& context) {

@@ -84,6 +84,7 @@ class HttpExchange {
   Awaitable<size_t> Fill(Transport::Time deadline, IoError& error);
   bool ParseTarget();
   Awaitable<void> Refuse(int status, std::string_view message);
+  Awaitable<void> Put(std::string_view bytes);
   std::string Head(int status, std::string_view content_type, const Headers& headers, std::string_view framing) const;
   Transport::Time WriteDeadline() const;
 

@@ -1,5 +1,7 @@
 #include "server/router.h"
 
+#include <fmt/format.h>
+
 namespace tutti {
 
 const Route* FindRoute(std::string_view method, std::string_view path, std::string& allowed) {
@@ -8,6 +10,10 @@ const Route* FindRoute(std::string_view method, std::string_view path, std::stri
       {"GET", "/v1/models", HandleModels},
       {"GET", "/v1/models/*", HandleModels},
       {"POST", "/v1/transcribe", HandleTranscribe},
+      {"POST", "/v1/jobs", HandleNewJob},
+      {"GET", "/v1/jobs", HandleJobs},
+      {"GET", "/v1/jobs/*", HandleJob},
+      {"DELETE", "/v1/jobs/*", HandleCancelJob},
       {"GET", "/v1/status", HandleStatus},
       {"POST", "/recognition", HandleRecognition},
       {"POST", "/asr", HandleAsr},
@@ -15,7 +21,8 @@ const Route* FindRoute(std::string_view method, std::string_view path, std::stri
       {"GET", "/health", HandleHealth, true},
       {"GET", "/healthz", HandleAlive, true},
       {"GET", "/readyz", HandleReady, true},
-      {"GET", "/", HandleAsset, true},
+      {"GET", "/", HandleAsset, true, true},
+      {"GET", "/ws", HandleNoSocket, true, true},
       {"GET", "/openapi.json", HandleAsset, true},
       {"GET", "/assets/*", HandleAsset, true},
   };
@@ -26,9 +33,7 @@ const Route* FindRoute(std::string_view method, std::string_view path, std::stri
     const std::string_view fixed = route.pattern.substr(0, route.pattern.size() - (is_prefix ? 1 : 0));
     if (is_prefix ? !path.starts_with(fixed) : path != fixed) continue;
     if (route.method == method) return &route;
-    if (!allowed.empty()) allowed += ", ";
-    allowed += route.method;
-    if (route.method == "GET") allowed += ", HEAD";
+    allowed += fmt::format("{}{}", allowed.empty() ? "" : ", ", route.method == "GET" ? "GET, HEAD" : route.method);
   }
   return nullptr;
 }

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "server/connection.h"
+#include "server/jobs.h"
 #include "server/listener.h"
 #include "server/service.h"
 
@@ -39,10 +40,15 @@ struct Server::Parts {
   explicit Parts(const ServeOptions& options) : service(options, io), acceptor(io), signals(io), stop(io) {}
 
   Awaitable<void> AcceptLoop();
+  void Begin(Tcp::socket socket);
   Awaitable<void> SignalLoop();
   Awaitable<void> Reload();
   Awaitable<void> Drain();
   void StartDraining();
+  // Requests without an answer, and jobs that run: both are waited for. A job that waits will be there next time.
+  int64_t Unfinished() const {
+    return service.active + (service.jobs != nullptr ? static_cast<int64_t>(service.jobs->running()) : 0);
+  }
 
   asio::io_context io{1};
   Service service;
@@ -50,6 +56,7 @@ struct Server::Parts {
   std::unique_ptr<asio::ssl::context> tls;
   asio::signal_set signals;
   asio::steady_timer stop;
+  bool is_hurried = false;  // asked twice to end
   bool finished_all = true;
 };
 
@@ -67,6 +74,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Create(const ServeOptions& optio
   TUTTI_RETURN_IF_ERROR(BecomeUser(options.security.user));
   TUTTI_ASSIGN_OR_RETURN(service.spool, Spool::Create(options.files.spool, options.limits.spool_bytes));
   TUTTI_ASSIGN_OR_RETURN(service.models, ModelTable::Load(options, std::move(loader)));
+  TUTTI_RETURN_IF_ERROR(StartJobs(service));
   return std::unique_ptr<Server>(new Server(std::move(parts)));
 }
 
@@ -101,26 +109,30 @@ Awaitable<void> Server::Parts::AcceptLoop() {
       co_await pause.async_wait(kAsTuple);
       continue;
     }
-    if (service.connections >= service.options.listen.max_connections) {
-      IoError ignored;
-      socket.non_blocking(true, ignored);
-      constexpr std::string_view kBusy =
-          "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-      if (tls == nullptr) socket.write_some(asio::buffer(kBusy), ignored);
-      continue;
-    }
-    ++service.connections;
-    asio::co_spawn(io, ServeConnection(service, Transport::Create(std::move(socket), tls.get())),
-                   [this](const std::exception_ptr& failure) {
-                     --service.connections;
-                     if (failure == nullptr) return;
-                     try {
-                       std::rethrow_exception(failure);
-                     } catch (const std::exception& e) {
-                       service.log->Write(LogLevel::kError, "connection", {{"what", e.what()}});
-                     }
-                   });
+    Begin(std::move(socket));
   }
+}
+
+void Server::Parts::Begin(Tcp::socket socket) {
+  if (service.connections >= service.options.listen.max_connections) {
+    IoError ignored;
+    socket.non_blocking(true, ignored);
+    constexpr std::string_view kBusy =
+        "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    if (tls == nullptr) socket.write_some(asio::buffer(kBusy), ignored);
+    return;
+  }
+  ++service.connections;
+  asio::co_spawn(io, ServeConnection(service, Transport::Create(std::move(socket), tls.get())),
+                 [this](const std::exception_ptr& failure) {
+                   --service.connections;
+                   if (failure == nullptr) return;
+                   try {
+                     std::rethrow_exception(failure);
+                   } catch (const std::exception& e) {
+                     service.log->Write(LogLevel::kError, "connection", {{"what", e.what()}});
+                   }
+                 });
 }
 
 Awaitable<void> Server::Parts::SignalLoop() {
@@ -132,8 +144,7 @@ Awaitable<void> Server::Parts::SignalLoop() {
     if (signal == SIGHUP) {
       co_await Reload();
     } else if (service.draining) {
-      finished_all = false;
-      io.stop();  // asked twice
+      is_hurried = true;
     } else {
       StartDraining();
     }
@@ -143,7 +154,8 @@ Awaitable<void> Server::Parts::SignalLoop() {
 Awaitable<void> Server::Parts::Reload() {
   const auto keys = LoadKeys(service.options);
   if (keys.ok()) service.keys = *keys;
-  const absl::Status models = co_await RunBlocking(service, [this] { return service.models->Reload(); });
+  auto reload = [this] { return service.models->Reload(); };
+  const absl::Status models = co_await RunBlocking(service, std::move(reload));
   for (const absl::Status& status : {keys.status(), models}) {
     if (status.ok()) continue;
     const Json line = {{"what", Message(status)}};
@@ -155,21 +167,29 @@ Awaitable<void> Server::Parts::Reload() {
 void Server::Parts::StartDraining() {
   if (service.draining) return;
   service.draining = true;
-  IoError ignored;
-  acceptor.close(ignored);
+  // Who has connected already gets an answer.
+  IoError error;
+  acceptor.non_blocking(true, error);
+  while (!error) {
+    Tcp::socket socket(io);
+    acceptor.accept(socket, error);
+    if (!error) Begin(std::move(socket));
+  }
+  acceptor.close(error);
+  if (service.jobs != nullptr) service.jobs->Drain();
   asio::co_spawn(io, Drain(), asio::detached);
 }
 
 Awaitable<void> Server::Parts::Drain() {
   const auto deadline = Clock::now() + std::chrono::duration<double>(service.options.limits.drain_seconds);
-  // A connection that stays open for a next request is no reason to stay.
-  while (service.active > 0 && Clock::now() < deadline) {
+  // A connection that stays open for a next request is no reason to stay. A request that was let in may still have to
+  // arrive before it can be queued, so the models take work until the last has.
+  do {
     stop.expires_after(kDrainPoll);
     co_await stop.async_wait(kAsTuple);
-  }
-  finished_all = service.active == 0;
-  // Not before: what was being received when the drain began was accepted, too.
+  } while (Unfinished() > 0 && !is_hurried && Clock::now() < deadline);
   service.models->Drain();
+  finished_all = Unfinished() == 0;
   // Who is still connected has nothing more to expect. Their coroutines hold parts of the service, so they end before
   // it.
   for (Transport* transport : service.transports) transport->HangUp();
@@ -178,7 +198,7 @@ Awaitable<void> Server::Parts::Drain() {
     stop.expires_after(kDrainPoll);
     co_await stop.async_wait(kAsTuple);
   }
-  const Json line = {{"unfinished", service.active}};
+  const Json line = {{"unfinished", Unfinished()}};
   service.log->Write(LogLevel::kInfo, "drained", line);
   io.stop();
 }

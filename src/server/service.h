@@ -11,6 +11,9 @@
 #include "server/asio.h"
 #include "server/http_exchange.h"
 #include "service/config.h"
+#include "service/job_clock.h"
+#include "service/job_runner.h"
+#include "service/job_store.h"
 #include "service/keys.h"
 #include "service/log.h"
 #include "service/metrics.h"
@@ -45,6 +48,9 @@ struct Service {
   Metrics metrics;
   std::unique_ptr<Log> log;
 
+  JobClock job_clock;
+  std::unique_ptr<JobStore> job_store;   // null: jobs are off
+  std::unique_ptr<JobRunner> jobs;       // likewise
   std::shared_ptr<const KeyStore> keys;  // null: everybody is welcome
   int64_t connections = 0;
   std::set<Transport*> transports;  // of the connections
@@ -72,9 +78,9 @@ struct RequestContext {
 template <typename Work>
 auto RunBlocking(Service& service, Work work) -> Awaitable<decltype(work())> {
   using Result = decltype(work());
-  co_return co_await asio::co_spawn(
-      service.blocking, [work = std::move(work)]() mutable -> Awaitable<Result> { co_return work(); },
-      asio::use_awaitable);
+  // gcc 12 destroys a lambda twice that is made within co_await.
+  auto run = [work = std::move(work)]() mutable -> Awaitable<Result> { co_return work(); };
+  co_return co_await asio::co_spawn(service.blocking, std::move(run), asio::use_awaitable);
 }
 
 }  // namespace tutti

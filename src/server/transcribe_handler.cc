@@ -74,7 +74,7 @@ absl::StatusOr<Accepted> Accept(Service& service, const HttpExchange& exchange, 
     if (name == format) accepted.format = known;
   }
   TUTTI_ASSIGN_OR_RETURN(accepted.stream, fields.Bool("stream", false));
-  fields.Has("name");
+  for (const char* known : {"name", "url"}) fields.Has(known);
   TUTTI_RETURN_IF_ERROR(fields.RefuseUnknown());
   TUTTI_ASSIGN_OR_RETURN(options.deadline, DeadlineOf(exchange));
   TUTTI_ASSIGN_OR_RETURN(accepted.pending, PendingTranscription::Start(service, context, accepted.model, upload,
@@ -122,9 +122,8 @@ Awaitable<void> HandleRecognition(Service& service, HttpExchange& exchange, Requ
     result = upload.status();
   }
   if (!result.ok()) {
-    context.error_code = absl::StatusCodeToString(result.status().code());
-    co_return co_await exchange.Send(HttpStatusOf(result.status()), "application/json",
-                                     RenderRecognitionError(result.status()));
+    const std::string error = RenderRecognitionError(result.status());
+    co_return co_await SendError(service, exchange, context, result.status(), error);
   }
   co_await exchange.Send(200, "application/json", RenderRecognition(*result));
 }

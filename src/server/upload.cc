@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/match.h"
+#include "server/fetch.h"
 #include "service/api_error.h"
 #include "service/multipart.h"
 
@@ -125,6 +126,10 @@ Awaitable<absl::StatusOr<Upload>> ReceiveUpload(Service& service, HttpExchange& 
     status = co_await ReceiveAudio(exchange, *service.spool, upload);
   }
   if (!status.ok()) co_return status;
+  if (upload.file == nullptr && upload.fields.Has("url")) {
+    status = co_await FetchUrl(service, upload.fields.Text("url"), upload);
+    if (!status.ok()) co_return status;
+  }
   if (upload.name.empty()) upload.name = "audio";
   co_return upload;
 }

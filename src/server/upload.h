@@ -16,7 +16,8 @@ struct Upload {
 };
 
 // Takes in a body of any kind that the service knows: multipart/form-data, whose file may be called `file` or `audio`;
-// application/json; or the audio itself, with fields in the query. Nothing of the file is kept in memory.
+// application/json, whose `url` may name the recording; or the audio itself, with fields in the query. Nothing of the
+// file is kept in memory.
 //
 // Refuses before the body is read: OutOfRange for one that is too large, ResourceExhausted with too many uploads at
 // once or a full spool.

@@ -13,9 +13,7 @@
 namespace tutti {
 namespace {
 
-using Json = nlohmann::json;
-
-absl::StatusOr<std::string> ValueOf(std::string_view name, const Json& value) {
+absl::StatusOr<std::string> ValueOf(std::string_view name, const nlohmann::json& value) {
   if (value.is_string()) return value.get<std::string>();
   if (value.is_boolean() || value.is_number()) return value.dump();
   return FieldError(name, "expected a string, a number, a boolean or an array of these");
@@ -56,7 +54,7 @@ absl::Status Fields::AddQuery(std::string_view query) {
 }
 
 absl::Status Fields::AddJson(std::string_view text) {
-  const Json json = Json::parse(text, nullptr, false);
+  const nlohmann::json json = nlohmann::json::parse(text, nullptr, false);
   if (!json.is_object()) return InvalidArgument("the body is no JSON object");
   for (const auto& [name, value] : json.items()) {
     if (value.is_null()) continue;
@@ -65,12 +63,26 @@ absl::Status Fields::AddJson(std::string_view text) {
       TUTTI_RETURN_IF_ERROR(Add(name, std::move(one)));
       continue;
     }
-    for (const Json& element : value) {
+    for (const nlohmann::json& element : value) {
       TUTTI_ASSIGN_OR_RETURN(std::string one, ValueOf(name, element));
       TUTTI_RETURN_IF_ERROR(Add(name, std::move(one)));
     }
   }
   return absl::OkStatus();
+}
+
+std::string Fields::Json() const {
+  nlohmann::ordered_json json = nlohmann::ordered_json::object();
+  for (const Field& field : fields_) {
+    auto& value = json[field.name];
+    if (value.is_null()) {
+      value = field.value;
+    } else {
+      if (!value.is_array()) value = nlohmann::ordered_json::array({value});
+      value.push_back(field.value);
+    }
+  }
+  return json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 
 const std::string* Fields::Find(std::string_view name) const {

@@ -27,6 +27,9 @@ class Fields {
   // An object of strings, numbers, booleans and arrays of these.
   absl::Status AddJson(std::string_view text);
 
+  // An object that AddJson reads as the same fields; a name with several values has an array.
+  std::string Json() const;
+
   // The last value; empty when there is none.
   std::string Text(std::string_view name, std::string_view otherwise = "") const;
   std::vector<std::string> All(std::string_view name) const;

@@ -59,7 +59,7 @@ Spool::~Spool() {
 }
 
 absl::StatusOr<std::shared_ptr<SpoolFile>> Spool::NewFile() {
-  std::string path = folder_ + "/upload-XXXXXX";
+  std::string path = fmt::format("{}/{}XXXXXX", folder_, kUploadPrefix);
   const int fd = mkostemp(path.data(), O_CLOEXEC);
   if (fd < 0) return ResourceExhausted("cannot store the upload: {}", std::strerror(errno));
   return std::shared_ptr<SpoolFile>(new SpoolFile(shared_from_this(), path, fd));

@@ -12,6 +12,9 @@ namespace tutti {
 
 class Spool;
 
+// Names of uploads in a spool's folder begin with it.
+inline constexpr std::string_view kUploadPrefix = "upload-";
+
 // An upload on its way to the decoder: a file that is removed with the last who holds it. One writer, then any number
 // of readers of path().
 class SpoolFile {

@@ -1,5 +1,8 @@
 #include "service/transcribe_fields.h"
 
+#include <fmt/format.h>
+
+#include <charconv>
 #include <limits>
 
 #include "audio/decoder.h"
@@ -37,6 +40,21 @@ constexpr NumberOption kNumberOptions[] = {
     {"vad_speech_noise_thres", &VadOptions::speech_noise_thres},
 };
 
+// "0" or "0,3".
+absl::StatusOr<std::vector<int>> ReadIds(std::string_view name, std::string_view text) {
+  std::vector<int> ids;
+  for (const char* at = text.data(); true; ++at) {
+    int id = 0;
+    const auto [end, error] = std::from_chars(at, text.data() + text.size(), id);
+    if (error != std::errc() || id < 0) break;
+    ids.push_back(id);
+    at = end;
+    if (at == text.data() + text.size()) return ids;
+    if (*at != ',') break;
+  }
+  return FieldError(name, fmt::format("'{}', expected classes separated by commas, such as 0 or 0,3", text));
+}
+
 // Sets `options` where a field names one of its members.
 absl::Status ReadVadOptions(const Fields& fields, const VadOptions& defaults, std::optional<VadOptions>& options) {
   VadOptions read = defaults;
@@ -55,8 +73,13 @@ absl::Status ReadVadOptions(const Fields& fields, const VadOptions& defaults, st
   TUTTI_ASSIGN_OR_RETURN(read.do_extend, fields.Bool("vad_do_extend", read.do_extend));
   TUTTI_ASSIGN_OR_RETURN(read.dynamic_silence, fields.Bool("vad_dynamic_silence", read.dynamic_silence));
   if (fields.Has("vad_detect_mode")) {
-    TUTTI_ASSIGN_OR_RETURN(const std::string mode, fields.Choice("vad_detect_mode", {"multiple", "single"}));
-    read.detect_mode = mode == "single" ? VadOptions::DetectMode::kSingle : VadOptions::DetectMode::kMultiple;
+    TUTTI_ASSIGN_OR_RETURN(const std::string mode, fields.Choice("vad_detect_mode", {"multiple", "single", "0", "1"}));
+    read.detect_mode =
+        mode == "single" || mode == "0" ? VadOptions::DetectMode::kSingle : VadOptions::DetectMode::kMultiple;
+  }
+  if (fields.Has("vad_sil_pdf_ids")) {
+    any = true;
+    TUTTI_ASSIGN_OR_RETURN(read.sil_pdf_ids, ReadIds("vad_sil_pdf_ids", fields.Text("vad_sil_pdf_ids")));
   }
   TUTTI_RETURN_IF_ERROR(Validate(read));
   if (any) options = read;

@@ -143,14 +143,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
         return {"queue": {"waiting": 2, "running": 3, "waiting_seconds": 412.0, "running_seconds": 480.0,
                           "limit_seconds": 3600.0}, "audio_seconds_total": 51234.5,
                 "x_real_time": 212.4 + 20 * (moment % 7) - 9 * (moment % 5), "uptime_s": 93600.0, "draining": False,
-                "models": [{"id": "demo-paraformer", "family": "paraformer", "compute_type": "int8"},
-                           {"id": "sense-voice-small", "family": "sense_voice", "compute_type": "int8"}]}
+                "models": [{"id": "demo-paraformer", "compute_type": "int8"},
+                           {"id": "sense-voice-small", "compute_type": "int8"}]}
 
     def upload(self, field):
         """The recording's name and the fields."""
         kind = self.headers.get("Content-Type", "")
         if kind.startswith("application/json"):
-            raise Refusal(403, "url: this server fetches from no host ([security] allow_url)", "url_not_allowed", "url")
+            raise Refusal(403, "url: this server fetches from no host ([security] allow_url)", "permission_denied", "url")
         if not kind.startswith("multipart/form-data"):
             return self.query.get("name", "audio"), self.query
         form = email.message_from_bytes(b"Content-Type: " + kind.encode() + b"\r\n\r\n" + self.body,

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/status.h"
+#include "server/asio.h"
+#include "service/url.h"
+
+namespace tutti {
+
+// A request to somebody else's server.
+struct ClientRequest {
+  std::string method = "GET";
+  Url url;
+  std::vector<std::pair<std::string, std::string>> headers;
+  std::string body;
+  std::chrono::steady_clock::time_point deadline;  // for all of it
+  bool allow_private = false;                      // addresses near us; see IsPrivateAddress
+  int64_t max_bytes = 0;                           // of the answer; what is beyond is an error
+};
+
+// Sends it and gives the pieces of the answer's body to `receive`, whose error ends it; returns the HTTP status.
+// Follows no redirect. Certificates are verified. The address that was checked is the one that is connected to.
+//
+// Unavailable when there is no such host or no connection, PermissionDenied for a private address, DeadlineExceeded,
+// OutOfRange for an answer that is too large.
+Awaitable<absl::StatusOr<int>> SendRequest(ClientRequest request,
+                                           std::function<absl::Status(std::string_view)> receive);
+
+}  // namespace tutti

@@ -1,0 +1,74 @@
+#include "service/job_spool.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <system_error>
+
+namespace tutti {
+namespace {
+
+constexpr std::string_view kPrefix = "job-", kSuffix = ".audio";
+constexpr size_t kIdDigits = 32;
+
+absl::Status SystemError(std::string_view what, const std::string& path, int error) {
+  const std::string message = fmt::format("{}: cannot {}: {}", path, what, std::strerror(error));
+  if (error == ENOENT) return absl::NotFoundError(message);
+  if (error == ENOSPC || error == EDQUOT) return absl::ResourceExhaustedError(message);
+  return absl::UnavailableError(message);
+}
+
+// A file's bytes, or a folder's names, are on the disk.
+absl::Status Sync(const std::string& path) {
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return SystemError("open", path, errno);
+  const int error = fsync(fd) == 0 ? 0 : errno;
+  close(fd);
+  return error == 0 ? absl::OkStatus() : SystemError("sync", path, error);
+}
+
+bool IsJobAudio(std::string_view name) {
+  if (!name.starts_with(kPrefix) || !name.ends_with(kSuffix)) return false;
+  name.remove_prefix(kPrefix.size());
+  name.remove_suffix(kSuffix.size());
+  return name.size() == kIdDigits && name.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
+}  // namespace
+
+std::string JobAudioPath(const std::string& folder, std::string_view id) {
+  return fmt::format("{}/{}{}{}", folder, kPrefix, id, kSuffix);
+}
+
+absl::Status KeepUpload(const std::string& upload, const std::string& audio_path) {
+  TUTTI_RETURN_IF_ERROR(Sync(upload));
+  if (rename(upload.c_str(), audio_path.c_str()) != 0) return SystemError("rename to " + audio_path, upload, errno);
+  const std::string folder = std::filesystem::path(audio_path).parent_path();
+  absl::Status synced = Sync(folder.empty() ? "." : folder);
+  if (!synced.ok()) (void)rename(audio_path.c_str(), upload.c_str());
+  return synced;
+}
+
+absl::StatusOr<int64_t> RemoveLeftOverAudio(const std::string& folder, const std::set<std::string>& in_use) {
+  std::set<std::string> names_in_use;  // a folder may be written in more than one way, an id is unique
+  for (const std::string& path : in_use) names_in_use.insert(std::filesystem::path(path).filename());
+  std::error_code error;
+  int64_t removed = 0;
+  std::filesystem::directory_iterator entries(folder, error);
+  for (; !error && entries != std::filesystem::directory_iterator(); entries.increment(error)) {
+    const std::string name = entries->path().filename();
+    std::error_code unremovable;
+    if (!IsJobAudio(name) || names_in_use.contains(name)) continue;
+    if (std::filesystem::remove(entries->path(), unremovable)) ++removed;
+    if (unremovable) return Unavailable("{}: cannot remove: {}", entries->path().string(), unremovable.message());
+  }
+  if (error) return Unavailable("{}: cannot list: {}", folder, error.message());
+  return removed;
+}
+
+}  // namespace tutti

@@ -1,0 +1,66 @@
+"""OpenAI's own Python client against a running server.
+
+usage: TUTTI_WEB_URL=http://127.0.0.1:8000 openai_test.py
+"""
+import os
+import pathlib
+import unittest
+
+import openai
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+RECORDING = ROOT / ".cache/samples/prompts/agent-loginok.g722"
+TEXT = "agent logged in"
+
+
+class OpenAi(unittest.TestCase):
+    def setUp(self):
+        client = openai.OpenAI(base_url=os.environ["TUTTI_WEB_URL"].rstrip("/") + "/v1", api_key="none", max_retries=0)
+        self.addCleanup(client.close)
+        self.models = client.models
+        self.transcriptions = client.audio.transcriptions
+
+    def create(self, **options):
+        with open(RECORDING, "rb") as recording:
+            return self.transcriptions.create(file=recording, **{"model": "whisper-1", **options})
+
+    def test_json_is_the_default(self):
+        answer = self.create(prompt="agent", temperature=0.5, language="en")
+        self.assertEqual(answer.text, TEXT)
+        self.assertEqual(answer.usage.type, "duration")
+
+    def test_text_srt_and_vtt_are_text(self):
+        self.assertEqual(self.create(response_format="text"), TEXT + "\n")
+        self.assertRegex(self.create(response_format="srt"), rf"1\n00:00:0\d,\d{{3}} --> 00:00:0\d,\d{{3}}\n{TEXT}\n")
+        self.assertRegex(self.create(response_format="vtt"), rf"WEBVTT\n\n00:00.*{TEXT}\n|WEBVTT\n\n[^\n]*\n{TEXT}\n")
+
+    def test_verbose_json_has_segments_with_times(self):
+        answer = self.create(response_format="verbose_json", timestamp_granularities=["segment", "word"])
+        self.assertEqual((answer.text, [each.text for each in answer.segments]), (TEXT, [TEXT]))
+        self.assertGreater(answer.segments[0].end, answer.segments[0].start)
+        self.assertEqual(answer.words, [])  # this model has no times of words
+        self.assertGreater(answer.duration, 1)
+
+    def test_a_stream_has_the_text_in_pieces_and_whole(self):
+        *deltas, done = list(self.create(stream=True))
+        self.assertEqual("".join(event.delta for event in deltas), TEXT)
+        self.assertEqual((done.type, done.text), ("transcript.text.done", TEXT))
+
+    def test_models_are_listed_and_found(self):
+        [model] = self.models.list().data
+        self.assertEqual(self.models.retrieve(model.id), model)
+        self.assertEqual(self.create(model=model.id).text, TEXT)
+
+    def test_errors_are_the_clients_exceptions(self):
+        with self.assertRaises(openai.NotFoundError) as raised:
+            self.create(model="gpt-4o-transcribe")
+        self.assertIn("demo-paraformer", raised.exception.message)
+        with self.assertRaises(openai.BadRequestError) as raised:
+            self.create(response_format="diarized_json")
+        self.assertEqual(raised.exception.param, "response_format")
+        with self.assertRaises(openai.BadRequestError):
+            self.transcriptions.create(file=("noise.wav", b"no audio"), model="whisper-1")
+
+
+if __name__ == "__main__":
+    unittest.main()
