@@ -139,7 +139,8 @@ Awaitable<void> UpgradeToSocket(Service& service, HttpExchange& exchange, Reques
   if (admitted.ok() && service.draining) admitted = Unavailable("the service is shutting down");
   if (!admitted.ok()) co_return co_await SendError(service, exchange, context, admitted);
   const auto socket = exchange.transport().ToWebSocket(exchange.raw_header());
-  if (co_await socket->Accept(kMaxSocketMessage, kSocketIdle)) co_return;
+  const IoError error = co_await socket->Accept(kMaxSocketMessage, kSocketIdle);
+  if (error) co_return;
   --service.active;  // the session counts its utterances
   co_await ServeSocket(service, *socket, context);
   ++service.active;
@@ -176,7 +177,8 @@ class Listed {
 
 Awaitable<void> ServeConnection(Service& service, std::unique_ptr<Transport> transport) {
   const Listed listed(service, transport.get());
-  if (const IoError error = co_await transport->Handshake(Clock::now() + service.http.header_time)) co_return;
+  const IoError error = co_await transport->Handshake(Clock::now() + service.http.header_time);
+  if (error) co_return;
   std::string buffer;
   std::optional<Active> active;  // to the end of the last answer's delivery
   for (bool go_on = true; go_on;) {
