@@ -158,27 +158,26 @@ class Active {
   Service& service_;
 };
 
-// So that the end of the service can hang up.
+// Lets the service end the connection.
 class Listed {
  public:
-  Listed(Service& service, Transport* transport) : service_(service), transport_(transport) {
-    service_.transports.insert(transport);
+  Listed(Service& service, Transport& transport) : service_(service), transport_(transport) {
+    service_.transports.insert(&transport_);
   }
-  ~Listed() { service_.transports.erase(transport_); }
+  ~Listed() { service_.transports.erase(&transport_); }
   Listed(const Listed&) = delete;
   Listed& operator=(const Listed&) = delete;
 
  private:
   Service& service_;
-  Transport* const transport_;
+  Transport& transport_;
 };
 
 }  // namespace
 
 Awaitable<void> ServeConnection(Service& service, std::unique_ptr<Transport> transport) {
-  const Listed listed(service, transport.get());
-  const IoError error = co_await transport->Handshake(Clock::now() + service.http.header_time);
-  if (error) co_return;
+  const Listed listed(service, *transport);
+  if (const IoError error = co_await transport->Handshake(Clock::now() + service.http.header_time)) co_return;
   std::string buffer;
   std::optional<Active> active;  // to the end of the last answer's delivery
   for (bool go_on = true; go_on;) {

@@ -45,6 +45,8 @@ struct Server::Parts {
   Awaitable<void> Reload();
   Awaitable<void> Drain();
   void StartDraining();
+  // Ends all coroutines, so that Run returns.
+  void End();
   // Requests without an answer, and jobs that run: both are waited for. A job that waits will be there next time.
   int64_t Unfinished() const {
     return service.active + (service.jobs != nullptr ? static_cast<int64_t>(service.jobs->running()) : 0);
@@ -56,12 +58,19 @@ struct Server::Parts {
   std::unique_ptr<asio::ssl::context> tls;
   asio::signal_set signals;
   asio::steady_timer stop;
-  bool is_hurried = false;  // asked twice to end
+  bool ended = false;
   bool finished_all = true;
 };
 
 Server::Server(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
-Server::~Server() { parts_->service.blocking.join(); }
+Server::~Server() {
+  // Who may call back goes before what is called. The coroutines have ended with Run.
+  Service& service = parts_->service;
+  service.jobs.reset();
+  service.models.reset();
+  service.blocking.stop();
+  service.blocking.join();
+}
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Create(const ServeOptions& options, ModelTable::Loader loader) {
   TUTTI_RETURN_IF_ERROR(Validate(options));
@@ -144,7 +153,8 @@ Awaitable<void> Server::Parts::SignalLoop() {
     if (signal == SIGHUP) {
       co_await Reload();
     } else if (service.draining) {
-      is_hurried = true;
+      finished_all = false;
+      End();  // asked twice
     } else {
       StartDraining();
     }
@@ -187,20 +197,19 @@ Awaitable<void> Server::Parts::Drain() {
   do {
     stop.expires_after(kDrainPoll);
     co_await stop.async_wait(kAsTuple);
-  } while (Unfinished() > 0 && !is_hurried && Clock::now() < deadline);
+  } while (!ended && Unfinished() > 0 && Clock::now() < deadline);
   service.models->Drain();
-  finished_all = Unfinished() == 0;
-  // Who is still connected has nothing more to expect. Their coroutines hold parts of the service, so they end before
-  // it.
-  for (Transport* transport : service.transports) transport->HangUp();
-  const auto patience = Clock::now() + kHangUpTime;
-  while (service.connections > 0 && Clock::now() < patience) {
-    stop.expires_after(kDrainPoll);
-    co_await stop.async_wait(kAsTuple);
-  }
+  finished_all = finished_all && Unfinished() == 0;
   const Json line = {{"unfinished", Unfinished()}};
   service.log->Write(LogLevel::kInfo, "drained", line);
-  io.stop();
+  End();
+}
+
+void Server::Parts::End() {
+  ended = true;
+  signals.cancel();
+  stop.cancel();
+  for (Transport* transport : service.transports) transport->Abort();
 }
 
 }  // namespace tutti

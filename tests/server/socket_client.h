@@ -50,8 +50,9 @@ class SocketClient {
   void Binary(std::string_view bytes) { Frame(2, bytes); }
   void Frame(int opcode, std::string_view bytes) {
     std::string frame(1, static_cast<char>(0x80 | opcode));
-    frame += static_cast<char>(0x80 | 127);
-    for (int shift = 56; shift >= 0; shift -= 8) frame += static_cast<char>(bytes.size() >> shift & 0xFF);
+    const int length_bytes = bytes.size() < 126 ? 0 : bytes.size() < 65536 ? 2 : 8;
+    frame += static_cast<char>(0x80 | (length_bytes == 0 ? bytes.size() : length_bytes == 2 ? 126 : 127));
+    for (int i = length_bytes - 1; i >= 0; --i) frame += static_cast<char>(bytes.size() >> (8 * i) & 0xFF);
     frame += std::string(4, '\0');
     Raw(frame + std::string(bytes));
   }

@@ -132,7 +132,7 @@ TEST(SocketSessionTest, AnUtteranceWithoutAudioIsAnsweredToo) {
 TEST(SocketSessionTest, MalformedFramesEndTheirConnectionOnly) {
   RunningServer server;
   for (const std::string& frames :
-       {std::string("\xFF\xFF\xFF\xFF"), std::string("\x81\x05hello"), std::string("\x83\x80\0\0\0\0", 6),
+       {std::string("\xFF\x80\0\0\0\0", 6), std::string("\x81\x05hello"), std::string("\x83\x80\0\0\0\0", 6),
         std::string("\x82\xFF\x7F\xFF\xFF\xFF\xFF\xFF\xFF\xFF\0\0\0\0", 14)}) {
     SocketClient client(server.port());
     client.Raw(frames);
