@@ -139,7 +139,8 @@ Awaitable<void> UpgradeToSocket(Service& service, HttpExchange& exchange, Reques
   if (admitted.ok() && service.draining) admitted = Unavailable("the service is shutting down");
   if (!admitted.ok()) co_return co_await SendError(service, exchange, context, admitted);
   const auto socket = exchange.transport().ToWebSocket(exchange.raw_header());
-  if (co_await socket->Accept(kMaxSocketMessage, kSocketIdle)) co_return;
+  const IoError error = co_await socket->Accept(kMaxSocketMessage, kSocketIdle);
+  if (error) co_return;
   --service.active;  // the session counts its utterances
   co_await ServeSocket(service, *socket, context);
   ++service.active;

@@ -149,13 +149,11 @@ class TransportOver final : public Transport {
     socket().close(ignored);
   }
 
-  void HangUp() override {
-    hung_up_ = true;
+  void Abort() override {
     IoError ignored;
-    socket().shutdown(Tcp::socket::shutdown_both, ignored);
+    socket().close(ignored);
   }
-
-  bool hung_up() const override { return hung_up_; }
+  bool is_open() const override { return beast::get_lowest_layer(stream_).socket().is_open(); }
 
   std::string peer() const override { return peer_; }
   bool is_tls() const override { return kIsTls<Stream>; }

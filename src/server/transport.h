@@ -44,9 +44,9 @@ class Transport {
   // Says goodbye, waiting at most until `deadline`, and closes.
   virtual Awaitable<void> Close(Time deadline) = 0;
 
-  // Ends whatever waits for the peer, now and later, with an error or as if it had closed.
-  virtual void HangUp() = 0;
-  virtual bool hung_up() const = 0;
+  // Closes without a word: whatever waits for it ends with an error.
+  virtual void Abort() = 0;
+  virtual bool is_open() const = 0;
 
   // Where the peer is, "127.0.0.1".
   virtual std::string peer() const = 0;

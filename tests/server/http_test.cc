@@ -3,12 +3,14 @@
 
 #include <nlohmann/json.hpp>
 
-#include "tests/server/running_server.h"
+#include "tests/server/fake_server.h"
 
 namespace tutti::testing {
 namespace {
 
 using ::testing::HasSubstr;
+
+constexpr const char* kAlive = R"({"status":"ok"})";
 
 std::string Chunked(std::string_view body, size_t size) {
   std::string chunks;
@@ -25,18 +27,18 @@ std::string HeadOfUpload(std::string_view framing) {
 }
 
 TEST(HttpTest, AConnectionServesRequestAfterRequest) {
-  RunningServer server;
+  FakeServer server;
   Client client(server.port());
   for (int i = 0; i < 5; ++i) {
     const Answer answer = client.Ask(MakeRequest("GET", "/healthz"));
     EXPECT_EQ(answer.status, 200);
     EXPECT_EQ(answer.header("connection"), "keep-alive");
-    EXPECT_EQ(answer.body, "ok\n");
+    EXPECT_EQ(answer.body, kAlive);
   }
 }
 
 TEST(HttpTest, AConnectionEndsWhenTheClientAsksForIt) {
-  RunningServer server;
+  FakeServer server;
   Client client(server.port());
   EXPECT_EQ(client.Ask(MakeRequest("GET", "/healthz", {{"Connection", "close"}})).header("connection"), "close");
   EXPECT_TRUE(client.IsClosed());
@@ -46,18 +48,18 @@ TEST(HttpTest, AConnectionEndsWhenTheClientAsksForIt) {
 }
 
 TEST(HttpTest, PipelinedRequestsAreAnsweredInOrder) {
-  RunningServer server;
+  FakeServer server;
   const std::string wav = Wav(1, 200);
   Client client(server.port());
   ASSERT_TRUE(client.Send(PostForm("/v1/transcribe", {{"format", "txt"}}, wav) + MakeRequest("GET", "/healthz") +
                           MakeRequest("GET", "/nothing")));
   EXPECT_EQ(client.Read().body, TextOf(wav) + "\n");
-  EXPECT_EQ(client.Read().body, "ok\n");
+  EXPECT_EQ(client.Read().body, kAlive);
   EXPECT_EQ(client.Read().status, 404);
 }
 
 TEST(HttpTest, HeadIsGetWithoutTheBody) {
-  RunningServer server;
+  FakeServer server;
   for (const char* path : {"/healthz", "/v1/models", "/metrics", "/", "/nothing"}) {
     Client client(server.port());
     const int status = server.Get(path).status;
@@ -65,12 +67,12 @@ TEST(HttpTest, HeadIsGetWithoutTheBody) {
     const Answer head = client.Read(true);
     EXPECT_EQ(head.status, status) << path;
     EXPECT_NE(head.header("content-length"), "0") << path;
-    EXPECT_EQ(client.Read().body, "ok\n") << path;
+    EXPECT_EQ(client.Read().body, kAlive) << path;
   }
 }
 
 TEST(HttpTest, ContinueComesBeforeTheBody) {
-  RunningServer server;
+  FakeServer server;
   const std::string wav = Wav(1, 200);
   Client client(server.port());
   ASSERT_TRUE(client.Send(HeadOfUpload(fmt::format("Expect: 100-continue\r\nContent-Length: {}", wav.size()))));
@@ -81,7 +83,7 @@ TEST(HttpTest, ContinueComesBeforeTheBody) {
 TEST(HttpTest, WhoIsRefusedIsNotToldToContinue) {
   ServeOptions options = QuietOptions();
   options.limits.max_body_bytes = 1000;
-  RunningServer server(options);
+  FakeServer server(options);
   Client client(server.port());
   const Answer answer = client.Ask(HeadOfUpload("Expect: 100-continue\r\nContent-Length: 1001"));
   EXPECT_EQ(answer.status, 413);
@@ -90,7 +92,7 @@ TEST(HttpTest, WhoIsRefusedIsNotToldToContinue) {
 }
 
 TEST(HttpTest, ChunksOfAnySizeMakeTheSameBody) {
-  RunningServer server;
+  FakeServer server;
   const std::string wav = Wav(1, 200), text = TextOf(wav) + "\n";
   for (const size_t size : {1, 7, 1000, 100'000}) {
     EXPECT_EQ(server.Ask(HeadOfUpload("Transfer-Encoding: chunked") + Chunked(wav, size)).body, text) << size;
@@ -98,7 +100,7 @@ TEST(HttpTest, ChunksOfAnySizeMakeTheSameBody) {
 }
 
 TEST(HttpTest, ARequestMayComeByteByByte) {
-  RunningServer server;
+  FakeServer server;
   const std::string wav = Wav(1, 50);
   Client client(server.port());
   for (const char byte : HeadOfUpload("Transfer-Encoding: chunked") + Chunked(wav, 100)) {
@@ -110,7 +112,7 @@ TEST(HttpTest, ARequestMayComeByteByByte) {
 TEST(HttpTest, ABodyBeyondTheLimitIsRefusedByItsLengthBeforeItComes) {
   ServeOptions options = QuietOptions();
   options.limits.max_body_bytes = 1000;
-  RunningServer server(options);
+  FakeServer server(options);
   const Answer answer = server.Ask(HeadOfUpload("Content-Length: 1001"));
   EXPECT_EQ(answer.status, 413);
   EXPECT_THAT(answer.body, HasSubstr("1000"));
@@ -119,7 +121,7 @@ TEST(HttpTest, ABodyBeyondTheLimitIsRefusedByItsLengthBeforeItComes) {
 TEST(HttpTest, ABodyBeyondTheLimitIsRefusedWhenItHasNoLength) {
   ServeOptions options = QuietOptions();
   options.limits.max_body_bytes = 1000;
-  RunningServer server(options);
+  FakeServer server(options);
   Client client(server.port());
   const Answer answer = client.Ask(HeadOfUpload("Transfer-Encoding: chunked") + Chunked(std::string(1001, 'x'), 100));
   EXPECT_EQ(answer.status, 413);
@@ -130,13 +132,13 @@ TEST(HttpTest, ABodyAtTheLimitIsNotRefused) {
   const std::string wav = Wav(1, 100);
   ServeOptions options = QuietOptions();
   options.limits.max_body_bytes = std::ssize(wav);
-  RunningServer server(options);
+  FakeServer server(options);
   EXPECT_EQ(server.Ask(HeadOfUpload("Transfer-Encoding: chunked") + Chunked(wav, 100)).status, 200);
   EXPECT_EQ(server.Ask(HeadOfUpload(fmt::format("Content-Length: {}", wav.size())) + wav).status, 200);
 }
 
 TEST(HttpTest, AHeaderBeyondTheLimitIsRefused) {
-  RunningServer server;
+  FakeServer server;
   EXPECT_EQ(server.Get("/healthz", {{"X-Long", std::string(31 << 10, 'x')}}).status, 200);
   EXPECT_EQ(server.Get("/healthz", {{"X-Long", std::string(40 << 10, 'x')}}).status, 431);
 }
@@ -144,7 +146,7 @@ TEST(HttpTest, AHeaderBeyondTheLimitIsRefused) {
 TEST(HttpTest, AHeaderThatDoesNotComeInTimeIsRefused) {
   ServeOptions options = QuietOptions();
   options.limits.header_seconds = 0.1;
-  RunningServer server(options);
+  FakeServer server(options);
   Client client(server.port());
   const Answer answer = client.Ask("GET /healthz HT");
   EXPECT_EQ(answer.status, 408);
@@ -154,14 +156,14 @@ TEST(HttpTest, AHeaderThatDoesNotComeInTimeIsRefused) {
 TEST(HttpTest, AConnectionThatAsksForNothingIsClosed) {
   ServeOptions options = QuietOptions();
   options.limits.header_seconds = 0.1;
-  RunningServer server(options);
+  FakeServer server(options);
   EXPECT_TRUE(Client(server.port()).IsClosed());
 }
 
 TEST(HttpTest, ABodyThatStopsComingIsRefused) {
   ServeOptions options = QuietOptions();
   options.limits.body_seconds = 0.1;
-  RunningServer server(options);
+  FakeServer server(options);
   Client client(server.port());
   const Answer answer = client.Ask(HeadOfUpload("Content-Length: 1000") + "RIFF");
   EXPECT_EQ(answer.status, 408);
@@ -170,7 +172,7 @@ TEST(HttpTest, ABodyThatStopsComingIsRefused) {
 }
 
 TEST(HttpTest, APathThatIsNotThereAndAMethodThatIsNotForItAreToldApart) {
-  RunningServer server;
+  FakeServer server;
   EXPECT_EQ(server.Get("/v1/nothing").status, 404);
   const Answer get = server.Get("/v1/transcribe");
   EXPECT_EQ(get.status, 405);
@@ -181,7 +183,7 @@ TEST(HttpTest, APathThatIsNotThereAndAMethodThatIsNotForItAreToldApart) {
 }
 
 TEST(HttpTest, WhatIsNoRequestIsAnsweredAndClosed) {
-  RunningServer server;
+  FakeServer server;
   for (const std::string garbage : {"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", "hello\r\n\r\n",
                                     "GET\r\n\r\n", "GET / HTTP/1.1\r\nno colon\r\n\r\n", "GET healthz HTTP/1.1\r\n\r\n",
                                     "GET /%zz HTTP/1.1\r\n\r\n", "GET /%00 HTTP/1.1\r\n\r\n", "GET / HTTP/9.9\r\n\r\n",
@@ -198,12 +200,12 @@ TEST(HttpTest, WhatIsNoRequestIsAnsweredAndClosed) {
 }
 
 TEST(HttpTest, BadChunksAreRefused) {
-  RunningServer server;
+  FakeServer server;
   EXPECT_EQ(server.Ask(HeadOfUpload("Transfer-Encoding: chunked") + "hello\r\n").status, 400);
 }
 
 TEST(HttpTest, BadFormsAreRefused) {
-  RunningServer server;
+  FakeServer server;
   const auto ask = [&](std::string_view type, std::string_view body) {
     return server.Ask(MakeRequest("POST", "/v1/transcribe", {{"Content-Type", std::string(type)}}, body));
   };
@@ -219,16 +221,16 @@ TEST(HttpTest, BadFormsAreRefused) {
 }
 
 TEST(HttpTest, ABodyThatNobodyWantsLeavesTheConnectionUsable) {
-  RunningServer server;
+  FakeServer server;
   Client client(server.port());
   EXPECT_EQ(client.Ask(MakeRequest("POST", "/nothing", {}, std::string(500'000, 'x'))).status, 404);
-  EXPECT_EQ(client.Ask(MakeRequest("GET", "/healthz")).body, "ok\n");
+  EXPECT_EQ(client.Ask(MakeRequest("GET", "/healthz")).body, kAlive);
 }
 
 TEST(HttpTest, WhoComesToAFullHouseIsToldSo) {
   ServeOptions options = QuietOptions();
   options.listen.max_connections = 1;
-  RunningServer server(options);
+  FakeServer server(options);
   Client first(server.port());
   ASSERT_EQ(first.Ask(MakeRequest("GET", "/healthz")).status, 200);
   Client second(server.port());

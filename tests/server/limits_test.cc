@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "service/keys.h"
-#include "tests/server/running_server.h"
+#include "tests/server/fake_server.h"
 #include "tests/service/folder.h"
 
 namespace tutti::testing {
@@ -15,12 +15,12 @@ using ::testing::HasSubstr;
 
 Json Parse(const std::string& text) { return Json::parse(text, nullptr, false); }
 
-int64_t Pending(RunningServer& server) {
+int64_t Pending(FakeServer& server) {
   const Json queue = Parse(server.Get("/v1/status").body)["queue"];
   return queue["waiting"].get<int64_t>() + queue["running"].get<int64_t>();
 }
 
-bool NothingIsLeft(RunningServer& server) {
+bool NothingIsLeft(FakeServer& server) {
   return Eventually([&] { return server.Metric("tutti_uploads") == 0 && server.Metric("tutti_spool_bytes") == 0; });
 }
 
@@ -28,7 +28,7 @@ TEST(LimitsTest, WhoAsksTooOftenIsToldWhenToComeAgain) {
   ServeOptions options = QuietOptions();
   options.limits.requests_per_minute = 0.5;
   options.limits.request_burst = 2;
-  RunningServer server(options);
+  FakeServer server(options);
   const std::string request = PostForm("/v1/transcribe", {}, Wav(1, 100));
   EXPECT_EQ(server.Ask(request).status, 200);
   EXPECT_EQ(server.Ask(request).status, 200);
@@ -42,7 +42,7 @@ TEST(LimitsTest, WhoAsksTooOftenIsToldWhenToComeAgain) {
 TEST(LimitsTest, AFullQueueRefusesAtOnce) {
   ServeOptions options = QuietOptions();
   options.limits.queue_seconds = 4;
-  RunningServer server(options);
+  FakeServer server(options);
   server.door().Close();
   Client first(server.port());
   const std::string request = PostForm("/v1/transcribe", {}, Wav(1, 3900));
@@ -58,7 +58,7 @@ TEST(LimitsTest, AFullQueueRefusesAtOnce) {
 }
 
 TEST(LimitsTest, AnUploadThatBreaksOffLeavesNothing) {
-  RunningServer server;
+  FakeServer server;
   const std::string wav = Wav(1, 3000), form = PostForm("/v1/transcribe", {}, wav);
   const std::string raw = MakeRequest("POST", "/v1/transcribe", {{"Content-Type", "audio/wav"}}, wav);
   for (const std::string& request : {form, raw}) {
@@ -72,7 +72,7 @@ TEST(LimitsTest, AnUploadThatBreaksOffLeavesNothing) {
 }
 
 TEST(LimitsTest, WhatIsRefusedAfterItsUploadLeavesNothing) {
-  RunningServer server;
+  FakeServer server;
   EXPECT_EQ(server.Ask(PostForm("/v1/transcribe", {{"model", "other"}}, Wav(1, 100))).status, 404);
   EXPECT_EQ(server.Ask(PostForm("/v1/transcribe", {}, "no audio")).status, 400);
   EXPECT_EQ(server.Ask(PostForm("/v1/transcribe", {}, Wav(1, 100))).status, 200);
@@ -82,7 +82,7 @@ TEST(LimitsTest, WhatIsRefusedAfterItsUploadLeavesNothing) {
 TEST(LimitsTest, TooManyUploadsAtOnceAreRefused) {
   ServeOptions options = QuietOptions();
   options.limits.max_uploads = 1;
-  RunningServer server(options);
+  FakeServer server(options);
   const std::string request = PostForm("/v1/transcribe", {}, Wav(1, 300));
   Client slow(server.port());
   ASSERT_TRUE(slow.Send(request.substr(0, request.size() - 10)));
@@ -97,7 +97,7 @@ TEST(LimitsTest, TooManyUploadsAtOnceAreRefused) {
 TEST(LimitsTest, AFullSpoolRefuses) {
   ServeOptions options = QuietOptions();
   options.limits.max_body_bytes = options.limits.spool_bytes = 10'000;
-  RunningServer server(options);
+  FakeServer server(options);
   server.door().Close();
   Client client(server.port());
   ASSERT_TRUE(client.Send(PostForm("/v1/transcribe", {}, Wav(1, 300))));
@@ -111,7 +111,7 @@ TEST(LimitsTest, AFullSpoolRefuses) {
 }
 
 TEST(LimitsTest, WhoLeavesCancelsWhatHasNotStarted) {
-  RunningServer server;
+  FakeServer server;
   server.door().Close();
   Client running(server.port());
   ASSERT_TRUE(running.Send(PostForm("/v1/transcribe", {}, Wav(1, 300))));
@@ -147,7 +147,7 @@ class KeysServerTest : public ::testing::Test {
 };
 
 TEST_F(KeysServerTest, WithoutAValidKeyNothingIsToldButLife) {
-  RunningServer server(Options());
+  FakeServer server(Options());
   for (const char* path : {"/v1/models", "/v1/models/fake", "/v1/status", "/metrics"}) {
     const Answer refusal = server.Get(path);
     EXPECT_EQ(refusal.status, 401) << path;
@@ -168,7 +168,7 @@ TEST_F(KeysServerTest, WithoutAValidKeyNothingIsToldButLife) {
 }
 
 TEST_F(KeysServerTest, AStrangerIsRefusedBeforeTheBodyComes) {
-  RunningServer server(Options());
+  FakeServer server(Options());
   Client client(server.port());
   EXPECT_EQ(client.Ask("POST /v1/transcribe HTTP/1.1\r\nHost: test\r\nContent-Length: 100000000\r\n\r\n").status, 401);
 }
@@ -177,7 +177,7 @@ TEST_F(KeysServerTest, RatesAreATenantsOwn) {
   ServeOptions options = Options();
   options.limits.requests_per_minute = 0.5;
   options.limits.request_burst = 1;
-  RunningServer server(options);
+  FakeServer server(options);
   EXPECT_EQ(server.Ask(PostForm("/v1/transcribe", {}, Wav(1, 100), Bearer(one_))).status, 200);
   EXPECT_EQ(server.Ask(PostForm("/v1/transcribe", {}, Wav(1, 100), Bearer(one_))).status, 429);
   EXPECT_EQ(server.Ask(PostForm("/v1/transcribe", {}, Wav(1, 100), Bearer(two_))).status, 200);
@@ -186,7 +186,7 @@ TEST_F(KeysServerTest, RatesAreATenantsOwn) {
 TEST(CorsTest, OnlyOriginsOnTheListMayRead) {
   ServeOptions options = QuietOptions();
   options.security.cors_origins = {"https://good.example"};
-  RunningServer server(options);
+  FakeServer server(options);
   const Answer good = server.Get("/v1/models", {{"Origin", "https://good.example"}});
   EXPECT_EQ(good.header("access-control-allow-origin"), "https://good.example");
   EXPECT_EQ(good.header("vary"), "Origin");
@@ -201,7 +201,7 @@ TEST(CorsTest, OnlyOriginsOnTheListMayRead) {
 }
 
 TEST(CorsTest, ItIsOffByDefault) {
-  RunningServer server;
+  FakeServer server;
   EXPECT_EQ(server.Get("/v1/models", {{"Origin", "https://a.example"}}).header("access-control-allow-origin"), "");
 }
 

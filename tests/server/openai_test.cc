@@ -3,7 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "tests/server/running_server.h"
+#include "tests/server/fake_server.h"
 
 namespace tutti::testing {
 namespace {
@@ -33,7 +33,7 @@ class OpenAiServerTest : public ::testing::Test {
   Answer Ask(Headers fields) { return server_.Ask(PostForm(kPath, fields, wav_)); }
 
   const std::string wav_ = Wav(3, 400), text_ = TextOf(wav_);
-  RunningServer server_;
+  FakeServer server_;
 };
 
 TEST_F(OpenAiServerTest, JsonIsTheDefault) {
@@ -150,7 +150,7 @@ TEST_F(OpenAiServerTest, ModelsAreListedAndFoundByName) {
 TEST(ModelsServerTest, ARequestChoosesAmongModels) {
   ServeOptions options = QuietOptions();
   options.models.model = {"one", "two"};
-  RunningServer server(options);
+  FakeServer server(options);
   const std::string wav = Wav(1, 200);
   for (const char* model : {"one", "two", "whisper-1"}) {
     EXPECT_EQ(server.Ask(PostForm(kPath, {{"model", model}}, wav)).status, 200) << model;

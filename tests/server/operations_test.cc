@@ -4,7 +4,7 @@
 #include <csignal>
 #include <nlohmann/json.hpp>
 
-#include "tests/server/running_server.h"
+#include "tests/server/fake_server.h"
 
 namespace tutti::testing {
 namespace {
@@ -15,22 +15,22 @@ using ::testing::HasSubstr;
 Json Parse(const std::string& text) { return Json::parse(text, nullptr, false); }
 
 // Requests accepted and not finished.
-int64_t Pending(RunningServer& server) {
+int64_t Pending(FakeServer& server) {
   const Json queue = Parse(server.Get("/v1/status").body)["queue"];
   return queue["waiting"].get<int64_t>() + queue["running"].get<int64_t>();
 }
 
 TEST(OperationsTest, AnIdleServiceIsAliveReadyAndHealthy) {
-  RunningServer server;
-  EXPECT_EQ(server.Get("/healthz").body, "ok\n");
-  EXPECT_EQ(server.Get("/readyz").body, "ready\n");
+  FakeServer server;
+  EXPECT_EQ(server.Get("/healthz").body, R"({"status":"ok"})");
+  EXPECT_EQ(server.Get("/readyz").status, 200);
   const Json health = Parse(server.Get("/health").body);
   EXPECT_EQ(health["status"], "ok");
   EXPECT_EQ(health["models_loaded"], Json::array({"fake"}));
 }
 
 TEST(OperationsTest, StatusTellsTheQueue) {
-  RunningServer server;
+  FakeServer server;
   server.door().Close();
   Client client(server.port());
   ASSERT_TRUE(client.Send(PostForm("/v1/transcribe", {}, Wav(1, 2000))));
@@ -48,7 +48,7 @@ TEST(OperationsTest, StatusTellsTheQueue) {
 }
 
 TEST(OperationsTest, MetricsCountRequestsByRouteAndStatus) {
-  RunningServer server;
+  FakeServer server;
   for (int i = 0; i < 3; ++i) server.Get("/healthz");
   server.Get("/no/such/path");
   server.Ask(PostForm("/v1/transcribe", {{"model", "other"}}, Wav(1, 100)));
@@ -65,7 +65,7 @@ TEST(OperationsTest, MetricsCountRequestsByRouteAndStatus) {
 }
 
 TEST(OperationsTest, ThePageAndItsPartsAreServedWithAPolicy) {
-  RunningServer server;
+  FakeServer server;
   const Answer page = server.Get("/");
   EXPECT_EQ(page.status, 200);
   EXPECT_THAT(page.header("content-type"), HasSubstr("text/html"));
@@ -79,7 +79,7 @@ TEST(OperationsTest, ThePageAndItsPartsAreServedWithAPolicy) {
 }
 
 TEST(OperationsTest, ADrainFinishesWhatRunsAndTakesNothingNew) {
-  RunningServer server;
+  FakeServer server;
   server.door().Close();
   const std::string wav = Wav(1, 300);
   Client running(server.port()), waiting(server.port()), idle(server.port());
@@ -99,7 +99,7 @@ TEST(OperationsTest, ADrainFinishesWhatRunsAndTakesNothingNew) {
 }
 
 TEST(OperationsTest, AnUploadThatHasBegunBeforeADrainIsAnswered) {
-  RunningServer server;
+  FakeServer server;
   const std::string wav = Wav(1, 300), request = PostForm("/v1/transcribe", {{"format", "txt"}}, wav);
   Client client(server.port());
   ASSERT_TRUE(client.Send(request.substr(0, request.size() / 2)));
@@ -115,7 +115,7 @@ TEST(OperationsTest, AnUploadThatHasBegunBeforeADrainIsAnswered) {
 TEST(OperationsTest, ADrainThatTakesTooLongSaysSo) {
   ServeOptions options = QuietOptions();
   options.limits.drain_seconds = 0.05;
-  RunningServer server(options);
+  FakeServer server(options);
   server.door().Close();
   Client client(server.port()), other(server.port());
   ASSERT_TRUE(client.Send(PostForm("/v1/transcribe", {{"stream", "true"}}, Wav(1, 300))));
@@ -126,7 +126,7 @@ TEST(OperationsTest, ADrainThatTakesTooLongSaysSo) {
 }
 
 TEST(OperationsTest, ReadinessEndsWithADrain) {
-  RunningServer server;
+  FakeServer server;
   server.door().Close();
   Client running(server.port()), probe(server.port());
   ASSERT_EQ(probe.Ask(MakeRequest("GET", "/readyz")).status, 200);
@@ -142,7 +142,7 @@ TEST(OperationsTest, ReadinessEndsWithADrain) {
 }
 
 TEST(OperationsTest, ModelsAreLoadedAnewOnHangup) {
-  RunningServer server;
+  FakeServer server;
   server.door().Close();
   const std::string wav = Wav(1, 300);
   Client client(server.port());
@@ -158,7 +158,7 @@ TEST(OperationsTest, ModelsAreLoadedAnewOnHangup) {
 }
 
 TEST(OperationsTest, WhoLeavesAModelThatWasReplacedHoldsNobodyUp) {
-  RunningServer server;
+  FakeServer server;
   server.door().Close();
   Client client(server.port());
   ASSERT_TRUE(client.Send(PostForm("/v1/transcribe", {}, Wav(1, 300))));
@@ -173,7 +173,7 @@ TEST(OperationsTest, WhoLeavesAModelThatWasReplacedHoldsNobodyUp) {
 }
 
 TEST(OperationsTest, ASignalDrains) {
-  RunningServer server;
+  FakeServer server;
   ASSERT_EQ(server.Get("/healthz").status, 200);
   ASSERT_EQ(kill(getpid(), SIGTERM), 0);
   EXPECT_TRUE(server.Join());

@@ -5,7 +5,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 
-#include "tests/server/running_server.h"
+#include "tests/server/fake_server.h"
 #include "tests/service/folder.h"
 
 namespace tutti::testing {
@@ -76,7 +76,7 @@ class TlsTest : public ::testing::Test {
   }
 
   const Folder folder_;
-  RunningServer server_;
+  FakeServer server_;
 };
 
 TEST_F(TlsTest, RequestsAreServedThroughTls12AndLater) {

@@ -3,7 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "tests/server/running_server.h"
+#include "tests/server/fake_server.h"
 
 namespace tutti::testing {
 namespace {
@@ -23,7 +23,7 @@ class TranscribeServerTest : public ::testing::Test {
   }
 
   const std::string wav_ = Wav(3, 400), text_ = TextOf(wav_);
-  RunningServer server_;
+  FakeServer server_;
 };
 
 TEST_F(TranscribeServerTest, AFormAndARawBodyGiveTheSame) {
@@ -123,7 +123,7 @@ TEST_F(TranscribeServerTest, FunAsrsAsrAnswersInItsShape) {
 TEST_F(TranscribeServerTest, AudioLongerThanAllowedIsRefused) {
   ServeOptions options = QuietOptions();
   options.limits.max_audio_seconds = 0.3;
-  RunningServer server(options);
+  FakeServer server(options);
   const Answer answer = server.Ask(PostForm("/v1/transcribe", {}, wav_));
   EXPECT_EQ(answer.status, 413) << answer.body;
   EXPECT_EQ(server.Ask(PostForm("/v1/transcribe", {}, Wav(1, 200))).status, 200);

@@ -104,6 +104,14 @@ TEST(FieldsTest, AFieldThatNobodyAskedForIsRefused) {
   EXPECT_TRUE(fields.RefuseUnknown().ok());
 }
 
+TEST(FieldsTest, AsJsonTheyAreReadBack) {
+  Fields back;
+  ASSERT_TRUE(back.AddJson(Query("a=1&b=x%26y&a=2&a=3&c=").Json()).ok());
+  EXPECT_THAT(back.All("a"), ElementsAre("1", "2", "3"));
+  EXPECT_EQ(back.Text("b"), "x&y");
+  EXPECT_TRUE(back.Has("c"));
+}
+
 TEST(FieldsTest, AllOfThemTogetherAreBounded) {
   Fields fields;
   ASSERT_TRUE(fields.Add("a", std::string(Fields::kMaxBytes - 2, 'x')).ok());
@@ -118,7 +126,7 @@ TEST(FieldsTest, IntegersInAndOutOfBoundsAreToldApart) {
     const int64_t value = any(), least = any(), most = any();
     const auto read = Query(fmt::format("a={}", value)).Integer("a", 0, least, most);
     EXPECT_EQ(read.ok(), least <= value && value <= most) << value << " in " << least << " to " << most;
-    if (read.ok()) EXPECT_EQ(*read, value);
+    EXPECT_EQ(read.value_or(value), value);
   }
 }
 
