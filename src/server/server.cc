@@ -20,6 +20,7 @@ using Clock = std::chrono::steady_clock;
 using Json = nlohmann::ordered_json;
 
 constexpr std::chrono::milliseconds kDrainPoll{20};
+constexpr std::chrono::seconds kHangUpTime{10};
 
 LogLevel ParseLevel(const std::string& name) {
   if (name == "debug") return LogLevel::kDebug;
@@ -208,7 +209,7 @@ void Server::Parts::End() {
   ended = true;
   signals.cancel();
   stop.cancel();
-  for (Transport* transport : service.transports) transport->HangUp();
+  for (Transport* transport : service.transports) transport->Abort();
 }
 
 }  // namespace tutti

@@ -48,7 +48,7 @@ Awaitable<absl::StatusOr<TranscriptionEvent>> PendingTranscription::Next(Transpo
     if (!watch_client_) {
       asio::steady_timer pause(co_await asio::this_coro::executor, kPause);
       co_await (events_->Wait() || pause.async_wait(asio::use_awaitable));
-      if (!transport.hung_up()) continue;
+      if (transport.is_open()) continue;
       co_return absl::CancelledError("the connection was closed");
     }
     bool closed = false;

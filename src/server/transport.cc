@@ -172,7 +172,6 @@ class TransportOver final : public Transport {
 
   Stream stream_;
   asio::steady_timer read_deadline_;
-  bool hung_up_ = false;
   std::string peer_;
 };
 

@@ -146,17 +146,22 @@ TEST(SocketSessionTest, MalformedFramesEndTheirConnectionOnly) {
 }
 
 TEST(SocketSessionTest, ADrainAnswersWhatIsBeingRecognisedAndDoesNotWaitForIdleConnections) {
-  RunningServer server;
-  server.door().Close();
+  std::atomic<bool> inside = false, go = false;
+  RunningServer server({}, [&](const ScatteredBatch&) {
+    inside = true;
+    inside.notify_all();
+    go.wait(false);
+  });
   SocketClient idle(server.port()), busy(server.port());
   busy.Json(kSpeak);
   busy.Binary(Pcm(1));
   busy.Json(kEnd);
-  server.door().WaitFor(1);
-  server.server().Stop();
-  server.door().Open();
+  inside.wait(false);
+  server.BeginStop();
+  go = true;
+  go.notify_all();
   EXPECT_NE((*busy.Next())["text"], "");
-  EXPECT_TRUE(server.Join());
+  EXPECT_TRUE(server.Stop());
   EXPECT_FALSE(idle.Next().has_value());
 }
 
