@@ -72,8 +72,8 @@ TEST(MultipartTest, ThePiecesInWhichABodyArrivesChangeNothing) {
       std::string data;
       // Data that looks like the delimiter, as far as it may.
       for (unsigned j = 0; j < random() % 20; ++j) data += std::string_view("\r\n--xy\rz\n-").substr(random() % 10);
-      if (("\r\n" + data).find("\r\n--xyz") != std::string::npos) continue;
-      expected.push_back({"f" + std::to_string(i), "", "", data, false, true});
+      if (fmt::format("\r\n{}", data).find("\r\n--xyz") != std::string::npos) continue;
+      expected.push_back({fmt::format("f{}", i), "", "", data, false, true});
       body += Field(expected.back().name, data);
     }
     body += "--xyz--\r\n";
@@ -98,7 +98,7 @@ TEST(MultipartTest, ALargeFileMayComeAtOnce) {
 }
 
 TEST(MultipartTest, ABodyThatBreaksOffIsAnError) {
-  const std::string body = Field("a", "1") + "--xyz--";
+  const std::string body = fmt::format("{}--xyz--", Field("a", "1"));
   for (size_t size = 0; size < body.size(); ++size) {
     Collector got;
     EXPECT_EQ(Read(body.substr(0, size), got).code(), absl::StatusCode::kInvalidArgument) << size;
