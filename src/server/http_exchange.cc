@@ -113,8 +113,9 @@ Awaitable<absl::StatusOr<std::string_view>> HttpExchange::NextBody() {
     body.data = piece_.data();
     body.size = piece_.size();
     body.more = true;
+    size_t used = 0;
     if (!buffer_.empty()) {
-      const size_t used = parser_->put(asio::buffer(buffer_), error);
+      used = parser_->put(asio::buffer(buffer_), error);
       buffer_.erase(0, used);
     }
     const size_t count = piece_.size() - body.size;
@@ -130,6 +131,7 @@ Awaitable<absl::StatusOr<std::string_view>> HttpExchange::NextBody() {
       body_bytes_ += static_cast<int64_t>(count);
       co_return std::string_view(piece_.data(), count);
     }
+    if (used > 0 && !buffer_.empty()) continue;  // it stops after a chunk's header
     error = {};
     const auto average = std::chrono::milliseconds(body_bytes_ * 1000 / limits_.min_body_bytes_per_second);
     const auto deadline = std::min(Clock::now() + limits_.body_time, body_began_ + limits_.body_time + average);
