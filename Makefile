@@ -90,7 +90,7 @@ client-test: build samples $(CLIENT)/installed $(WEB)/installed ## OpenAI's clie
 	  $(abspath $(WEB))/venv/bin/python
 
 $(CLIENT)/installed: tests/clients/requirements.txt tests/docs/requirements.txt tests/clients/package.json
-	@tools/install_packages.sh web
+	@tools/install_packages.sh web client
 	$(PYTHON) -m venv $(CLIENT)/venv
 	$(CLIENT)/venv/bin/pip install -q -r $<
 	@mkdir -p $(CLIENT)/npm && cp tests/clients/package.json $(CLIENT)/npm
