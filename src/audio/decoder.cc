@@ -103,7 +103,7 @@ class Decoder final : public AudioDecoder {
     }
     delivered_ += static_cast<int64_t>(out[0].size() - begin);
     if (delivered_ / (kRate / 1000) > options_.max_duration_ms) {
-      return InvalidArgument("{}: longer than the {} ms allowed", name_, options_.max_duration_ms);
+      return absl::OutOfRangeError(fmt::format("{}: longer than the {} ms allowed", name_, options_.max_duration_ms));
     }
     return absl::OkStatus();
   }

@@ -54,9 +54,9 @@ absl::Status Admit(Service& service, HttpExchange& exchange, const Route& route,
   if (exchange.method() != "POST") return absl::OkStatus();
   if (service.draining) return Unavailable("the service is shutting down");
   if (const auto wait = service.limiter.Take(context.tenant, Clock::now())) {
-    absl::Status status = ResourceExhausted("too many requests: {} a minute are allowed, try again in {:.0f} s",
-                                            service.options.limits.requests_per_minute, std::ceil(wait->count()));
-    return status;
+    context.retry_after_seconds = wait->count();
+    return ResourceExhausted("too many requests: {} a minute are allowed, try again in {:.0f} s",
+                             service.options.limits.requests_per_minute, std::ceil(wait->count()));
   }
   return absl::OkStatus();
 }
@@ -139,7 +139,8 @@ Awaitable<void> UpgradeToSocket(Service& service, HttpExchange& exchange, Reques
   if (admitted.ok() && service.draining) admitted = Unavailable("the service is shutting down");
   if (!admitted.ok()) co_return co_await SendError(service, exchange, context, admitted);
   const auto socket = exchange.transport().ToWebSocket(exchange.raw_header());
-  if (co_await socket->Accept(kMaxSocketMessage, kSocketIdle)) co_return;
+  const IoError error = co_await socket->Accept(kMaxSocketMessage, kSocketIdle);
+  if (error) co_return;
   --service.active;  // the session counts its utterances
   co_await ServeSocket(service, *socket, context);
   ++service.active;
@@ -157,9 +158,25 @@ class Active {
   Service& service_;
 };
 
+// Lets the service end the connection.
+class Listed {
+ public:
+  Listed(Service& service, Transport& transport) : service_(service), transport_(transport) {
+    service_.transports.insert(&transport_);
+  }
+  ~Listed() { service_.transports.erase(&transport_); }
+  Listed(const Listed&) = delete;
+  Listed& operator=(const Listed&) = delete;
+
+ private:
+  Service& service_;
+  Transport& transport_;
+};
+
 }  // namespace
 
 Awaitable<void> ServeConnection(Service& service, std::unique_ptr<Transport> transport) {
+  const Listed listed(service, *transport);
   if (const IoError error = co_await transport->Handshake(Clock::now() + service.http.header_time)) co_return;
   std::string buffer;
   std::optional<Active> active;  // to the end of the last answer's delivery

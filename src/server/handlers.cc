@@ -33,9 +33,10 @@ double LongestWait(Service& service) {
 Awaitable<void> SendError(Service& service, HttpExchange& exchange, RequestContext& context, const absl::Status& status,
                           std::string_view body) {
   HttpExchange::Headers headers;
-  const int code = HttpStatusOf(status);
+  const int code = exchange.body_too_slow() ? 408 : HttpStatusOf(status);
   if (code == 429 || code == 503) {
-    headers.emplace_back("Retry-After", std::to_string(static_cast<int64_t>(std::ceil(LongestWait(service)))));
+    const double seconds = std::ceil(context.retry_after_seconds.value_or(LongestWait(service)));
+    headers.emplace_back("Retry-After", std::to_string(static_cast<int64_t>(std::max(seconds, 1.0))));
   }
   if (code == 401) headers.emplace_back("WWW-Authenticate", "Bearer");
   context.error_code = absl::StatusCodeToString(status.code());

@@ -26,7 +26,8 @@ HttpExchange::HttpExchange(Transport& transport, std::string& buffer, const Http
     : transport_(transport), buffer_(buffer), limits_(limits) {
   parser_.emplace();
   parser_->header_limit(static_cast<uint32_t>(limits.max_header_bytes));
-  parser_->body_limit(static_cast<uint64_t>(limits.max_body_bytes));
+  // NextBody counts: the parser would take a long Content-Length for a malformed header.
+  parser_->body_limit(boost::none);
 }
 
 Awaitable<size_t> HttpExchange::Fill(Transport::Time deadline, IoError& error) {
@@ -98,6 +99,33 @@ bool HttpExchange::wants_websocket() const {
   return boost::beast::iequals(parser_->get()[http::field::upgrade], "websocket") && method_ == "GET";
 }
 
+// The parser stops after each chunk, and moves none of what follows: all of the buffer is parsed before its front goes,
+// or a body of tiny chunks would cost as much as the square of the buffer.
+size_t HttpExchange::ParseBody(IoError& error) {
+  piece_.resize(kReadBytes);
+  auto& body = parser_->get().body();
+  body.data = piece_.data();
+  body.size = piece_.size();
+  body.more = true;
+  size_t used = 0;
+  while (used < buffer_.size() && body.size > 0 && !parser_->is_done()) {
+    const size_t some = parser_->put(asio::buffer(buffer_) + used, error);
+    used += some;
+    if (error == http::error::need_buffer) error = {};
+    if (error || some == 0) break;
+  }
+  if (error == http::error::need_more) error = {};
+  buffer_.erase(0, used);
+  return piece_.size() - body.size;
+}
+
+bool HttpExchange::CanDropBody() const {
+  if (parser_->is_done()) return true;
+  // Who waits for leave to send a body will not send it now.
+  if (!continue_sent_ && !header("Expect").empty()) return false;
+  return content_length().value_or(0) - body_bytes_ <= kMaxDroppedBytes;
+}
+
 Awaitable<absl::StatusOr<std::string_view>> HttpExchange::NextBody() {
   if (body_failed_) co_return absl::CancelledError("the request's body has failed before");
   if (parser_->is_done()) co_return std::string_view();
@@ -105,38 +133,25 @@ Awaitable<absl::StatusOr<std::string_view>> HttpExchange::NextBody() {
     co_await transport_.Write("HTTP/1.1 100 Continue\r\n\r\n", WriteDeadline());
   }
   continue_sent_ = true;
-  piece_.resize(kReadBytes);
   body_failed_ = true;  // until it is not
   while (true) {
     IoError error;
-    auto& body = parser_->get().body();
-    body.data = piece_.data();
-    body.size = piece_.size();
-    body.more = true;
-    size_t used = 0;
-    if (!buffer_.empty()) {
-      used = parser_->put(asio::buffer(buffer_), error);
-      buffer_.erase(0, used);
-    }
-    const size_t count = piece_.size() - body.size;
-    if (error == http::error::body_limit) {
+    const size_t count = ParseBody(error);
+    if (error) co_return InvalidArgument("the request's body is malformed: {}", error.message());
+    body_bytes_ += static_cast<int64_t>(count);
+    if (body_bytes_ > limits_.max_body_bytes) {
       co_return absl::OutOfRangeError(
           fmt::format("the request's body has more than the {} bytes allowed", limits_.max_body_bytes));
     }
-    if (error && error != http::error::need_more && error != http::error::need_buffer) {
-      co_return InvalidArgument("the request's body is malformed: {}", error.message());
-    }
     if (count > 0 || parser_->is_done()) {
       body_failed_ = false;
-      body_bytes_ += static_cast<int64_t>(count);
       co_return std::string_view(piece_.data(), count);
     }
-    if (used > 0 && !buffer_.empty()) continue;  // it stops after a chunk's header
-    error = {};
     const auto average = std::chrono::milliseconds(body_bytes_ * 1000 / limits_.min_body_bytes_per_second);
     const auto deadline = std::min(Clock::now() + limits_.body_time, body_began_ + limits_.body_time + average);
     co_await Fill(deadline, error);
     if (error == boost::beast::error::timeout) {
+      body_too_slow_ = true;
       co_return absl::DeadlineExceededError("the request's body came too slowly");
     }
     if (error) co_return absl::CancelledError("the client left before the request's body was complete");
@@ -179,8 +194,7 @@ std::string HttpExchange::Head(int status, std::string_view content_type, const 
 
 Awaitable<void> HttpExchange::Send(int status, std::string_view content_type, std::string_view body, Headers headers) {
   status_ = status;
-  // A body that was not read to its end, and will not be.
-  if (body_failed_) keep_alive_ = false;
+  if (body_failed_ || !CanDropBody()) keep_alive_ = false;
   const bool bodyless = status == 204 || status == 304;
   std::string answer = Head(status, content_type, headers,
                             bodyless ? std::string() : fmt::format("Content-Length: {}\r\n", body.size()));
@@ -220,8 +234,7 @@ Awaitable<void> HttpExchange::Refuse(int status, std::string_view message) {
 Awaitable<bool> HttpExchange::Finish(bool last) {
   if (last || !keep_alive_ || write_failed_ || body_failed_ || status_ == 0) co_return false;
   if (parser_->is_done()) co_return true;
-  // Who waits for leave to send a body will not send it now.
-  if (!continue_sent_ && !header("Expect").empty()) co_return false;
+  if (!CanDropBody()) co_return false;
   for (int64_t dropped = 0; dropped < kMaxDroppedBytes;) {
     const auto piece = co_await NextBody();
     if (!piece.ok()) co_return false;

@@ -56,6 +56,7 @@ class HttpExchange {
   // The whole body; OutOfRange beyond `max_bytes`.
   Awaitable<absl::StatusOr<std::string>> ReadBody(int64_t max_bytes);
   int64_t body_bytes() const { return body_bytes_; }
+  bool body_too_slow() const { return body_too_slow_; }
 
   // Added to every answer.
   void AddHeader(std::string name, std::string value) { headers_.emplace_back(std::move(name), std::move(value)); }
@@ -76,6 +77,10 @@ class HttpExchange {
  private:
   using Parser = boost::beast::http::request_parser<boost::beast::http::buffer_body>;
 
+  // Moves what the buffer has of the body into piece_; returns how much.
+  size_t ParseBody(IoError& error);
+  // Whether what is left of the body can be read and dropped, so that the connection can go on.
+  bool CanDropBody() const;
   Awaitable<size_t> Fill(Transport::Time deadline, IoError& error);
   bool ParseTarget();
   Awaitable<void> Refuse(int status, std::string_view message);
@@ -91,7 +96,7 @@ class HttpExchange {
   std::string_view method_, query_;
   Headers headers_;
   std::string piece_;  // of the body
-  bool continue_sent_ = false, body_failed_ = false, write_failed_ = false, keep_alive_ = false;
+  bool continue_sent_ = false, body_failed_ = false, body_too_slow_ = false, write_failed_ = false, keep_alive_ = false;
   Transport::Time body_began_;
   int64_t body_bytes_ = 0, sent_bytes_ = 0;
   int status_ = 0;

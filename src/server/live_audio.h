@@ -33,6 +33,7 @@ class LiveAudio {
   // The sentence that is being spoken, as far as it goes; none in silence.
   std::optional<Sentence> open() const;
   int64_t open_ms() const { return open_ms_ < 0 ? 0 : received_ms() - open_ms_; }
+  int64_t held_ms() const { return static_cast<int64_t>(samples_.size()) / kPerMs; }  // for tests of the bound
   int64_t received_ms() const { return (first_ + static_cast<int64_t>(samples_.size())) / kPerMs; }
 
  private:

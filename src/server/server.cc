@@ -20,6 +20,7 @@ using Clock = std::chrono::steady_clock;
 using Json = nlohmann::ordered_json;
 
 constexpr std::chrono::milliseconds kDrainPoll{20};
+constexpr std::chrono::seconds kHangUpTime{10};
 
 LogLevel ParseLevel(const std::string& name) {
   if (name == "debug") return LogLevel::kDebug;
@@ -44,6 +45,8 @@ struct Server::Parts {
   Awaitable<void> Reload();
   Awaitable<void> Drain();
   void StartDraining();
+  // Ends all coroutines, so that Run returns.
+  void End();
   // Requests without an answer, and jobs that run: both are waited for. A job that waits will be there next time.
   int64_t Unfinished() const {
     return service.active + (service.jobs != nullptr ? static_cast<int64_t>(service.jobs->running()) : 0);
@@ -55,11 +58,19 @@ struct Server::Parts {
   std::unique_ptr<asio::ssl::context> tls;
   asio::signal_set signals;
   asio::steady_timer stop;
+  bool ended = false;
   bool finished_all = true;
 };
 
 Server::Server(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
-Server::~Server() { parts_->service.blocking.join(); }
+Server::~Server() {
+  // Who may call back goes before what is called. The coroutines have ended with Run.
+  Service& service = parts_->service;
+  service.jobs.reset();
+  service.models.reset();
+  service.blocking.stop();
+  service.blocking.join();
+}
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Create(const ServeOptions& options, ModelTable::Loader loader) {
   TUTTI_RETURN_IF_ERROR(Validate(options));
@@ -143,7 +154,7 @@ Awaitable<void> Server::Parts::SignalLoop() {
       co_await Reload();
     } else if (service.draining) {
       finished_all = false;
-      io.stop();  // asked twice
+      End();  // asked twice
     } else {
       StartDraining();
     }
@@ -186,12 +197,19 @@ Awaitable<void> Server::Parts::Drain() {
   do {
     stop.expires_after(kDrainPoll);
     co_await stop.async_wait(kAsTuple);
-  } while (Unfinished() > 0 && Clock::now() < deadline);
+  } while (!ended && Unfinished() > 0 && Clock::now() < deadline);
   service.models->Drain();
-  finished_all = Unfinished() == 0;
+  finished_all = finished_all && Unfinished() == 0;
   const Json line = {{"unfinished", Unfinished()}};
   service.log->Write(LogLevel::kInfo, "drained", line);
-  io.stop();
+  End();
+}
+
+void Server::Parts::End() {
+  ended = true;
+  signals.cancel();
+  stop.cancel();
+  for (Transport* transport : service.transports) transport->Abort();
 }
 
 }  // namespace tutti

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "server/asio.h"
@@ -51,8 +52,9 @@ struct Service {
   std::unique_ptr<JobRunner> jobs;       // likewise
   std::shared_ptr<const KeyStore> keys;  // null: everybody is welcome
   int64_t connections = 0;
-  int64_t active = 0;   // requests between header and answer
-  int64_t uploads = 0;  // bodies being received
+  std::set<Transport*> transports;  // of the connections
+  int64_t active = 0;               // requests between header and answer
+  int64_t uploads = 0;              // bodies being received
   bool draining = false;
   const std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();
 };
@@ -63,6 +65,7 @@ struct RequestContext {
   std::string request_id;
   std::string trace_id, parent_id;  // of the client's traceparent, or made here
   std::chrono::steady_clock::time_point began;
+  std::optional<double> retry_after_seconds;  // of the client's own rate; none: the queue's
   // For the log.
   std::string model;
   double audio_seconds = 0;

@@ -7,6 +7,12 @@
 #include "service/api_error.h"
 
 namespace tutti {
+namespace {
+
+// Between two looks at a connection on which more has come in, so that its end cannot be waited for.
+constexpr std::chrono::milliseconds kPause{100};
+
+}  // namespace
 
 absl::StatusOr<std::unique_ptr<PendingTranscription>> PendingTranscription::Start(
     Service& service, const RequestContext& context, std::shared_ptr<const LoadedModel> model, Upload& upload,
@@ -40,8 +46,10 @@ Awaitable<absl::StatusOr<TranscriptionEvent>> PendingTranscription::Next(Transpo
   while (true) {
     if (auto event = events_->TryTake()) co_return *std::move(event);
     if (!watch_client_) {
-      co_await events_->Wait();
-      continue;
+      asio::steady_timer pause(co_await asio::this_coro::executor, kPause);
+      co_await (events_->Wait() || pause.async_wait(asio::use_awaitable));
+      if (transport.is_open()) continue;
+      co_return absl::CancelledError("the connection was closed");
     }
     bool closed = false;
     const auto first = co_await (events_->Wait() || transport.WaitForInput(closed));

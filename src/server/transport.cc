@@ -81,7 +81,8 @@ template <typename Stream>
 class TransportOver final : public Transport {
  public:
   template <typename... Arguments>
-  explicit TransportOver(Arguments&&... arguments) : stream_(std::forward<Arguments>(arguments)...) {
+  explicit TransportOver(Arguments&&... arguments)
+      : stream_(std::forward<Arguments>(arguments)...), read_deadline_(stream_.get_executor()) {
     IoError ignored;
     socket().set_option(Tcp::no_delay(true), ignored);
     const Tcp::endpoint peer = socket().remote_endpoint(ignored);
@@ -98,9 +99,21 @@ class TransportOver final : public Transport {
   }
 
   Awaitable<size_t> Read(std::span<char> into, Time deadline, IoError& error) override {
-    lowest().expires_at(deadline);
+    // Not the stream's own deadline, which would close it: who is too slow is still told so.
+    lowest().expires_never();
+    const auto state = std::make_shared<ReadState>();
+    read_deadline_.expires_at(deadline);
+    read_deadline_.async_wait([this, state](const IoError& cancelled) {
+      if (cancelled || state->done) return;
+      state->expired = true;
+      IoError ignored;
+      socket().cancel(ignored);
+    });
     size_t count = 0;
     std::tie(error, count) = co_await stream_.async_read_some(asio::buffer(into.data(), into.size()), kAsTuple);
+    state->done = true;
+    read_deadline_.cancel();
+    if (error && state->expired) error = beast::error::timeout;
     co_return count;
   }
 
@@ -136,6 +149,12 @@ class TransportOver final : public Transport {
     socket().close(ignored);
   }
 
+  void Abort() override {
+    IoError ignored;
+    socket().close(ignored);
+  }
+  bool is_open() const override { return beast::get_lowest_layer(stream_).socket().is_open(); }
+
   std::string peer() const override { return peer_; }
   bool is_tls() const override { return kIsTls<Stream>; }
   std::unique_ptr<WebSocket> ToWebSocket(std::string header) override {
@@ -143,10 +162,16 @@ class TransportOver final : public Transport {
   }
 
  private:
+  // Of one Read, which its timer may outlive.
+  struct ReadState {
+    bool done = false, expired = false;
+  };
+
   beast::tcp_stream& lowest() { return beast::get_lowest_layer(stream_); }
   Tcp::socket& socket() { return lowest().socket(); }
 
   Stream stream_;
+  asio::steady_timer read_deadline_;
   std::string peer_;
 };
 

@@ -31,7 +31,7 @@ class Transport {
   Transport& operator=(const Transport&) = delete;
 
   // Of TLS; nothing in the clear. Each of the following ends with an error at `deadline`, after which the transport is
-  // of no more use.
+  // of no more use but, where it was a Read in the clear, for writing.
   virtual Awaitable<IoError> Handshake(Time deadline) = 0;
   // At least a byte; none only with an error, of which the end of the stream is one.
   virtual Awaitable<size_t> Read(std::span<char> into, Time deadline, IoError& error) = 0;
@@ -43,6 +43,10 @@ class Transport {
 
   // Says goodbye, waiting at most until `deadline`, and closes.
   virtual Awaitable<void> Close(Time deadline) = 0;
+
+  // Closes without a word: whatever waits for it ends with an error.
+  virtual void Abort() = 0;
+  virtual bool is_open() const = 0;
 
   // Where the peer is, "127.0.0.1".
   virtual std::string peer() const = 0;

@@ -38,9 +38,11 @@ TraceParent ParseTraceParent(std::string_view header) {
   // https://www.w3.org/TR/trace-context/#traceparent-header
   if (header.size() < 55 || header[2] != '-' || header[35] != '-' || header[52] != '-') return {};
   const std::string_view version = header.substr(0, 2), trace = header.substr(3, 32), parent = header.substr(36, 16);
-  if (!IsLowerHex(version) || version == "ff" || !IsLowerHex(trace) || !IsLowerHex(parent)) return {};
-  if (IsZero(trace) || IsZero(parent)) return {};
-  if (version == "00" && header.size() != 55) return {};
+  for (const std::string_view part : {version, trace, parent, header.substr(53, 2)}) {
+    if (!IsLowerHex(part)) return {};
+  }
+  if (version == "ff" || IsZero(trace) || IsZero(parent)) return {};
+  if (header.size() > 55 && (version == "00" || header[55] != '-')) return {};
   return {std::string(trace), std::string(parent)};
 }
 

@@ -7,6 +7,60 @@
 
 namespace tutti {
 
+// Models that nobody holds. Their end waits for what runs in them: seconds that a service's thread does not have.
+//
+// Thread-safe. Run is for one thread.
+class ModelTable::Cemetery {
+ public:
+  void Bury(const LoadedModel* model) TUTTI_EXCLUDES(mu_) {
+    std::unique_ptr<const LoadedModel> dead(model);
+    MutexLock lock(mu_);
+    if (closed_) return;  // after the lock is gone, `dead` ends here
+    dead_.push_back(std::move(dead));
+    changed_.NotifyAll();
+  }
+
+  // Until Close, and until none is left.
+  void Run() TUTTI_EXCLUDES(mu_) {
+    while (true) {
+      std::vector<std::unique_ptr<const LoadedModel>> ending;
+      MutexLock lock(mu_);
+      while (dead_.empty() && !closed_) changed_.Wait(mu_);
+      if (dead_.empty()) return;
+      ending.swap(dead_);
+    }
+  }
+
+  void Close() TUTTI_EXCLUDES(mu_) {
+    MutexLock lock(mu_);
+    closed_ = true;
+    changed_.NotifyAll();
+  }
+
+ private:
+  Mutex mu_;
+  CondVar changed_;
+  std::vector<std::unique_ptr<const LoadedModel>> dead_ TUTTI_GUARDED_BY(mu_);
+  bool closed_ TUTTI_GUARDED_BY(mu_) = false;
+};
+
+ModelTable::ModelTable(std::vector<std::string> given, Loader loader)
+    : given_(std::move(given)),
+      loader_(std::move(loader)),
+      cemetery_(std::make_shared<Cemetery>()),
+      undertaker_([cemetery = cemetery_] { cemetery->Run(); }) {}
+
+ModelTable::~ModelTable() {
+  Models models;
+  {
+    MutexLock lock(mu_);
+    models_.swap(models);
+  }
+  models.clear();
+  cemetery_->Close();
+  undertaker_.join();
+}
+
 absl::StatusOr<std::unique_ptr<ModelTable>> ModelTable::Load(const ServeOptions& options, Loader loader) {
   if (options.models.model.empty()) return InvalidArgument("models.model: at least one model is needed");
   std::unique_ptr<ModelTable> table(new ModelTable(options.models.model, std::move(loader)));
@@ -21,7 +75,8 @@ absl::StatusOr<ModelTable::Models> ModelTable::LoadAll() const {
     for (const auto& other : models) {
       if (other->name == model.name) return InvalidArgument("models.model: two models are named {}", model.name);
     }
-    models.push_back(std::make_shared<const LoadedModel>(std::move(model)));
+    models.emplace_back(new LoadedModel(std::move(model)),
+                        [cemetery = cemetery_](const LoadedModel* dead) { cemetery->Bury(dead); });
   }
   return models;
 }

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 #include "base/mutex.h"
@@ -21,7 +22,8 @@ struct LoadedModel {
   std::unique_ptr<Dispatcher> dispatcher;  // goes before the recogniser
 };
 
-// The models of a service. A request holds the model it began with, so that Reload disturbs nobody.
+// The models of a service. A request holds the model it began with, so that Reload disturbs nobody. Whoever lets go of
+// a model last does not wait for its end, which a thread of the table sees to.
 //
 // Thread-safe: any number of threads may call any method at the same time.
 class ModelTable {
@@ -40,6 +42,9 @@ class ModelTable {
   // nothing changes. One at a time.
   absl::Status Reload() TUTTI_EXCLUDES(mu_);
 
+  // Waits for the end of models that nobody holds any more.
+  ~ModelTable();
+
   // Accepts nothing from now on. Unfinished requests over all models are in pending().
   void Drain() TUTTI_EXCLUDES(mu_);
   int64_t pending() const TUTTI_EXCLUDES(mu_);
@@ -47,11 +52,15 @@ class ModelTable {
  private:
   using Models = std::vector<std::shared_ptr<const LoadedModel>>;
 
-  ModelTable(std::vector<std::string> given, Loader loader) : given_(std::move(given)), loader_(std::move(loader)) {}
+  class Cemetery;
+
+  ModelTable(std::vector<std::string> given, Loader loader);
   absl::StatusOr<Models> LoadAll() const;
 
   const std::vector<std::string> given_;
   const Loader loader_;
+  const std::shared_ptr<Cemetery> cemetery_;
+  std::thread undertaker_;
 
   mutable Mutex mu_;
   Models models_ TUTTI_GUARDED_BY(mu_);

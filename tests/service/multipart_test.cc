@@ -57,7 +57,7 @@ TEST(MultipartTest, FieldsAndFilesComeWithTheirNames) {
 
 TEST(MultipartTest, EmptyPartsAndAPreambleAreAllowed) {
   Collector got;
-  ASSERT_TRUE(Read("hello\r\n" + Field("a", "") + Field("b", "1") + "--xyz--", got).ok());
+  ASSERT_TRUE(Read(fmt::format("hello\r\n{}{}--xyz--", Field("a", ""), Field("b", "1")), got).ok());
   ASSERT_EQ(got.parts.size(), 2u);
   EXPECT_EQ(got.parts[0].data, "");
   EXPECT_EQ(got.parts[1].data, "1");
@@ -92,7 +92,7 @@ TEST(MultipartTest, ThePiecesInWhichABodyArrivesChangeNothing) {
 TEST(MultipartTest, ALargeFileMayComeAtOnce) {
   const std::string data(1 << 20, 'x');
   Collector got;
-  ASSERT_TRUE(Read(Field("a", "1") + Field("b", data) + "--xyz--", got).ok());
+  ASSERT_TRUE(Read(fmt::format("{}{}--xyz--", Field("a", "1"), Field("b", data)), got).ok());
   ASSERT_EQ(got.parts.size(), 2u);
   EXPECT_EQ(got.parts[1].data, data);
 }
@@ -109,18 +109,18 @@ TEST(MultipartTest, MalformedBodiesAreErrors) {
   Collector got;
   EXPECT_FALSE(Read("--xyz\r\nContent-Type: text/plain\r\n\r\nno name\r\n--xyz--", got).ok());
   EXPECT_FALSE(Read("--xyzzy\r\n\r\n", got).ok());
-  EXPECT_FALSE(Read("--xyz\r\n" + std::string(10000, 'a'), got).ok());
-  EXPECT_FALSE(Read("--xyz" + std::string(10000, ' '), got).ok());
+  EXPECT_FALSE(Read(fmt::format("--xyz\r\n{}", std::string(10000, 'a')), got).ok());
+  EXPECT_FALSE(Read(fmt::format("--xyz{}", std::string(10000, ' ')), got).ok());
   std::string many;
   for (int i = 0; i < 300; ++i) many += Field("a", "1");
-  EXPECT_FALSE(Read(many + "--xyz--", got).ok());
+  EXPECT_FALSE(Read(fmt::format("{}--xyz--", many), got).ok());
 }
 
 TEST(MultipartTest, OnlyFormDataWithAUsableBoundaryIsRead) {
   Collector got;
   EXPECT_FALSE(Read("", got, "text/plain").ok());
   EXPECT_FALSE(Read("", got, "multipart/form-data").ok());
-  EXPECT_FALSE(Read("", got, "multipart/form-data; boundary=" + std::string(71, 'a')).ok());
+  EXPECT_FALSE(Read("", got, fmt::format("multipart/form-data; boundary={}", std::string(71, 'a'))).ok());
   EXPECT_TRUE(Read("--a b--", got, "Multipart/Form-Data; charset=utf-8; Boundary=\"a b\"").ok());
 }
 

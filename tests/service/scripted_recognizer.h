@@ -111,6 +111,7 @@ class ScriptedRecognizer final : public Recognizer {
   void TranscribeFiles(std::span<const std::string>, const TranscribeOptions&, const OnResult&) override {}
   absl::StatusOr<std::unique_ptr<VadSession>> OpenStream(const VadOptions&) override { return kNot; }
   absl::StatusOr<SpeechResult> DetectSpeech(AudioInput, const TranscribeOptions&) override { return kNot; }
+  RecognizerStats stats() const override { return {}; }
   int threads() const override { return 1; }
   ComputeType compute_type() const override { return ComputeType::kF32; }
   VadOptions default_vad_options() const override { return {}; }

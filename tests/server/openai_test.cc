@@ -1,0 +1,164 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "tests/server/fake_server.h"
+
+namespace tutti::testing {
+namespace {
+
+using Json = nlohmann::json;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+constexpr const char* kPath = "/v1/audio/transcriptions";
+
+Json Parse(const std::string& text) { return Json::parse(text, nullptr, false); }
+
+// The events of a stream: what follows "data: ".
+std::vector<std::string> Events(const std::string& body) {
+  std::vector<std::string> events;
+  for (size_t at = 0; at < body.size();) {
+    const size_t end = std::min(body.find("\n\n", at), body.size());
+    EXPECT_EQ(body.substr(at, 6), "data: ") << body;
+    events.push_back(body.substr(at + 6, end - at - 6));
+    at = end + 2;
+  }
+  return events;
+}
+
+class OpenAiServerTest : public ::testing::Test {
+ protected:
+  Answer Ask(Headers fields) { return server_.Ask(PostForm(kPath, fields, wav_)); }
+
+  const std::string wav_ = Wav(3, 400), text_ = TextOf(wav_);
+  FakeServer server_;
+};
+
+TEST_F(OpenAiServerTest, JsonIsTheDefault) {
+  const Answer answer = Ask({{"model", "fake"}});
+  EXPECT_EQ(answer.status, 200);
+  EXPECT_EQ(answer.header("content-type"), "application/json");
+  EXPECT_EQ(Parse(answer.body)["text"], text_);
+}
+
+TEST_F(OpenAiServerTest, EachFormatHasItsShapeAndType) {
+  const Answer text = Ask({{"response_format", "text"}});
+  EXPECT_THAT(text.header("content-type"), StartsWith("text/plain"));
+  EXPECT_EQ(text.body, text_ + "\n");
+  EXPECT_THAT(Ask({{"response_format", "srt"}}).body, StartsWith("1\n00:00:00,"));
+  EXPECT_THAT(Ask({{"response_format", "vtt"}}).body, StartsWith("WEBVTT\n"));
+  const Json verbose = Parse(Ask({{"response_format", "verbose_json"}}).body);
+  EXPECT_EQ(verbose["text"], text_);
+  EXPECT_EQ(verbose["segments"].size(), 1U);
+  EXPECT_FALSE(verbose.contains("words"));
+  EXPECT_NEAR(verbose["duration"].get<double>(), 0.4, 1e-9);
+}
+
+TEST_F(OpenAiServerTest, GranularitiesChooseWhatVerboseJsonHolds) {
+  const Json words = Parse(Ask({{"response_format", "verbose_json"}, {"timestamp_granularities[]", "word"}}).body);
+  EXPECT_EQ(words["words"].size(), 2U);
+  EXPECT_FALSE(words.contains("segments"));
+}
+
+TEST_F(OpenAiServerTest, AStreamHasTheTextInPiecesThenWholeThenAnEnd) {
+  const Answer answer = Ask({{"stream", "true"}});
+  EXPECT_EQ(answer.status, 200);
+  EXPECT_THAT(answer.header("content-type"), StartsWith("text/event-stream"));
+  const std::vector<std::string> events = Events(answer.body);
+  ASSERT_GE(events.size(), 3U);
+  std::string text;
+  for (size_t i = 0; i + 2 < events.size(); ++i) {
+    EXPECT_EQ(Parse(events[i])["type"], "transcript.text.delta");
+    text += Parse(events[i])["delta"];
+  }
+  EXPECT_EQ(text, text_);
+  EXPECT_EQ(Parse(events[events.size() - 2])["type"], "transcript.text.done");
+  EXPECT_EQ(Parse(events[events.size() - 2])["text"], text_);
+  EXPECT_EQ(events.back(), "[DONE]");
+}
+
+TEST_F(OpenAiServerTest, AnErrorAfterTheStreamBeganIsAnEvent) {
+  const Answer answer = server_.Ask(PostForm(kPath, {{"stream", "true"}}, "this is no audio"));
+  EXPECT_EQ(answer.status, 200);
+  EXPECT_THAT(answer.body, StartsWith("event: error\ndata: {\"error\":"));
+}
+
+TEST_F(OpenAiServerTest, Whisper1AndNoModelMeanTheDefault) {
+  EXPECT_EQ(Ask({{"model", "whisper-1"}}).status, 200);
+  EXPECT_EQ(Ask({}).status, 200);
+}
+
+TEST_F(OpenAiServerTest, AnUnknownModelIsNotFoundAndTheKnownAreListed) {
+  const Answer answer = Ask({{"model", "gpt-9"}});
+  EXPECT_EQ(answer.status, 404);
+  EXPECT_THAT(answer.body, HasSubstr("fake"));
+}
+
+TEST_F(OpenAiServerTest, ErrorsAreOfOpenAisShapeAndNameTheField) {
+  const std::pair<Headers, const char*> bad[] = {
+      {{{"response_format", "yaml"}}, "response_format"},
+      {{{"response_format", "diarized_json"}}, "response_format"},
+      {{{"temperature", "hot"}}, "temperature"},
+      {{{"stream", "maybe"}}, "stream"},
+      {{{"timestamp_granularities[]", "word"}}, "timestamp_granularities[]"},
+      {{{"response_format", "verbose_json"}, {"timestamp_granularities[]", "page"}}, "timestamp_granularities[]"},
+  };
+  for (const auto& [fields, name] : bad) {
+    const Answer answer = Ask(fields);
+    EXPECT_EQ(answer.status, 400) << name;
+    const Json error = Parse(answer.body)["error"];
+    EXPECT_EQ(error["param"], name) << answer.body;
+    EXPECT_EQ(error["type"], "invalid_request_error") << answer.body;
+    EXPECT_TRUE(error["message"].is_string() && error["code"].is_string()) << answer.body;
+  }
+}
+
+TEST_F(OpenAiServerTest, WhatOpenAisApiHasAndNothingHereNeedsIsAccepted) {
+  EXPECT_EQ(Ask({{"temperature", "0.3"},
+                 {"prompt", "hi"},
+                 {"language", "zh"},
+                 {"include[]", "logprobs"},
+                 {"chunking_strategy", "auto"},
+                 {"something_else", "1"}})
+                .status,
+            200);
+}
+
+TEST_F(OpenAiServerTest, NoFileIsAnErrorAboutTheFile) {
+  const Answer answer = server_.Ask(PostForm(kPath, {{"model", "fake"}}, ""));
+  EXPECT_EQ(answer.status, 400);
+  EXPECT_EQ(Parse(answer.body)["error"]["param"], "file");
+}
+
+TEST_F(OpenAiServerTest, WhatIsNoAudioIsTheClientsFault) {
+  const Answer answer = server_.Ask(PostForm(kPath, {}, "this is no audio"));
+  EXPECT_EQ(answer.status, 400);
+  EXPECT_THAT(answer.body, HasSubstr("a.wav"));
+  EXPECT_THAT(answer.body, Not(HasSubstr("/upload-"))) << "the path on our disk is nobody's business";
+}
+
+TEST_F(OpenAiServerTest, ModelsAreListedAndFoundByName) {
+  const Json list = Parse(server_.Get("/v1/models").body);
+  EXPECT_EQ(list["object"], "list");
+  EXPECT_EQ(list["data"][0]["id"], "fake");
+  EXPECT_EQ(Parse(server_.Get("/v1/models/fake").body)["id"], "fake");
+  EXPECT_EQ(server_.Get("/v1/models/other").status, 404);
+}
+
+TEST(ModelsServerTest, ARequestChoosesAmongModels) {
+  ServeOptions options = QuietOptions();
+  options.models.model = {"one", "two"};
+  FakeServer server(options);
+  const std::string wav = Wav(1, 200);
+  for (const char* model : {"one", "two", "whisper-1"}) {
+    EXPECT_EQ(server.Ask(PostForm(kPath, {{"model", model}}, wav)).status, 200) << model;
+  }
+  const std::string metrics = server.Get("/metrics").body;
+  EXPECT_THAT(metrics, HasSubstr("tutti_transcripts_total{model=\"one\"} 2"));
+  EXPECT_THAT(metrics, HasSubstr("tutti_transcripts_total{model=\"two\"} 1"));
+}
+
+}  // namespace
+}  // namespace tutti::testing

@@ -1,0 +1,182 @@
+#include "server/socket_session.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "tests/server/running_server.h"
+#include "tests/server/socket_client.h"
+
+namespace tutti {
+namespace {
+
+using testing::RunningServer;
+using testing::SocketClient;
+using Json = nlohmann::json;
+
+std::string Pcm(int seconds) {
+  std::string bytes;
+  for (int i = 0; i < seconds * 16'000; ++i) {
+    const auto value = static_cast<int16_t>(8000 * std::sin(0.05 * i));
+    bytes += static_cast<char>(value & 0xFF);
+    bytes += static_cast<char>(value >> 8);
+  }
+  return bytes;
+}
+
+const Json kSpeak = {
+    {"mode", "offline"}, {"wav_name", "a"}, {"wav_format", "pcm"}, {"audio_fs", 16000}, {"is_speaking", true}};
+const Json kEnd = {{"is_speaking", false}};
+
+TEST(SocketSessionTest, ARecordingIsAnsweredOnceHoweverItsBytesCome) {
+  RunningServer server;
+  const std::string pcm = Pcm(2);
+  std::string expected;
+  for (const size_t piece : {pcm.size(), size_t{1999}, size_t{160}}) {
+    SocketClient client(server.port());
+    EXPECT_THAT(client.handshake(), ::testing::HasSubstr("101 Switching"));
+    EXPECT_THAT(client.handshake(), ::testing::HasSubstr("Sec-WebSocket-Protocol: binary"));
+    client.Json(kSpeak);
+    for (size_t at = 0; at < pcm.size(); at += piece) client.Binary(std::string_view(pcm).substr(at, piece));
+    client.Json(kEnd);
+    const auto answer = client.Next();
+    ASSERT_TRUE(answer.has_value());
+    EXPECT_EQ((*answer)["mode"], "offline");
+    EXPECT_EQ((*answer)["wav_name"], "a");
+    EXPECT_NE((*answer)["text"], "");
+    if (expected.empty()) expected = (*answer)["text"];
+    EXPECT_EQ((*answer)["text"], expected);
+  }
+}
+
+TEST(SocketSessionTest, SeveralRecordingsOfAConnectionCarryTheirNames) {
+  RunningServer server;
+  SocketClient client(server.port(), "/ws");
+  for (const char* name : {"first", "second"}) {
+    Json speak = kSpeak;
+    speak["wav_name"] = name;
+    client.Json(speak);
+    client.Binary(Pcm(1));
+    client.Json(kEnd);
+    EXPECT_EQ((*client.Next())["wav_name"], name);
+  }
+}
+
+TEST(SocketSessionTest, WhatAClientDoesWrongIsAnErrorFrameAndTheConnectionGoesOn) {
+  RunningServer server;
+  SocketClient client(server.port());
+  for (const char* wrong : {"no json", "[1]", R"({"mode":"3pass"})", R"({"audio_fs":"x"})"}) {
+    client.Text(wrong);
+    const auto answer = client.Next();
+    ASSERT_TRUE(answer.has_value()) << wrong;
+    EXPECT_EQ((*answer)["error"]["code"], "invalid_argument") << wrong;
+    EXPECT_EQ((*answer)["text"], "") << wrong;
+  }
+  client.Json(kSpeak);
+  client.Json({{"wav_format", "wav"}});
+  client.Binary("this is no WAV file");
+  client.Json(kEnd);
+  EXPECT_EQ((*client.Next())["error"]["code"], "invalid_argument");
+  client.Json({{"wav_format", "mp3"}, {"mode", "online"}});
+  client.Binary(Pcm(1));
+  EXPECT_THAT((*client.Next())["error"]["message"].get<std::string>(), ::testing::HasSubstr("wav_format"));
+  client.Json({{"wav_format", "pcm"}, {"model", "other"}});
+  client.Binary(Pcm(1));
+  EXPECT_EQ((*client.Next())["error"]["code"], "not_found");
+  client.Json({{"model", "fake"}, {"mode", "offline"}});
+  client.Binary(Pcm(1));
+  client.Json(kEnd);
+  EXPECT_NE((*client.Next())["text"], "");
+}
+
+TEST(SocketSessionTest, LiveAudioIsAnsweredWhileItComesAndEndsWithAFinalFrame) {
+  for (const char* mode : {"online", "2pass"}) {
+    RunningServer server;
+    SocketClient client(server.port());
+    Json speak = kSpeak;
+    speak["mode"] = mode;
+    client.Json(speak);
+    const std::string pcm = Pcm(3);
+    for (size_t at = 0; at < pcm.size(); at += 3200) client.Binary(std::string_view(pcm).substr(at, 3200));
+    client.Json(kEnd);
+    std::string last_text;
+    bool is_final = false;
+    while (!is_final) {
+      const auto answer = client.Next();
+      ASSERT_TRUE(answer.has_value());
+      EXPECT_FALSE(answer->contains("error")) << answer->dump();
+      EXPECT_THAT((*answer)["mode"].get<std::string>(), ::testing::StartsWith(mode));
+      is_final = (*answer)["is_final"];
+      if (!(*answer)["text"].get<std::string>().empty()) last_text = (*answer)["text"];
+    }
+    EXPECT_NE(last_text, "") << mode;
+  }
+}
+
+TEST(SocketSessionTest, AnUtteranceWithoutAudioIsAnsweredToo) {
+  RunningServer server;
+  for (const char* mode : {"offline", "online", "2pass"}) {
+    SocketClient client(server.port());
+    Json speak = kSpeak;
+    speak["mode"] = mode;
+    client.Json(speak);
+    client.Json(kEnd);
+    const auto answer = client.Next();
+    ASSERT_TRUE(answer.has_value()) << mode;
+    EXPECT_EQ((*answer)["text"], "") << mode;
+    EXPECT_EQ((*answer)["is_final"], true) << mode;
+  }
+}
+
+TEST(SocketSessionTest, MalformedFramesEndTheirConnectionOnly) {
+  RunningServer server;
+  for (const std::string& frames :
+       {std::string("\xFF\x80\0\0\0\0", 6), std::string("\x81\x05hello"), std::string("\x83\x80\0\0\0\0", 6),
+        std::string("\x82\xFF\x7F\xFF\xFF\xFF\xFF\xFF\xFF\xFF\0\0\0\0", 14)}) {
+    SocketClient client(server.port());
+    client.Raw(frames);
+    EXPECT_FALSE(client.Next().has_value());
+  }
+  SocketClient client(server.port());
+  client.Json(kSpeak);
+  client.Binary(Pcm(1));
+  client.Json(kEnd);
+  EXPECT_TRUE(client.Next().has_value());
+}
+
+TEST(SocketSessionTest, ADrainAnswersWhatIsBeingRecognisedAndDoesNotWaitForIdleConnections) {
+  std::atomic<bool> inside = false, go = false;
+  RunningServer server({}, [&](const ScatteredBatch&) {
+    inside = true;
+    inside.notify_all();
+    go.wait(false);
+  });
+  SocketClient idle(server.port()), busy(server.port());
+  busy.Json(kSpeak);
+  busy.Binary(Pcm(1));
+  busy.Json(kEnd);
+  inside.wait(false);
+  server.BeginStop();
+  go = true;
+  go.notify_all();
+  EXPECT_NE((*busy.Next())["text"], "");
+  EXPECT_TRUE(server.Stop());
+  EXPECT_FALSE(idle.Next().has_value());
+}
+
+TEST(SocketSessionTest, AClientThatLeavesLeavesNothingBehind) {
+  RunningServer server;
+  for (int i = 0; i < 20; ++i) {
+    SocketClient client(server.port());
+    Json speak = kSpeak;
+    speak["mode"] = i % 2 == 0 ? "offline" : "2pass";
+    client.Json(speak);
+    client.Binary(Pcm(1));
+    if (i % 4 < 2) client.Json(kEnd);
+  }
+  EXPECT_TRUE(server.Stop()) << "no utterance of theirs is waited for";
+}
+
+}  // namespace
+}  // namespace tutti

@@ -1,0 +1,90 @@
+#include "service/transcribe_fields.h"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "service/api_error.h"
+
+namespace tutti {
+namespace {
+
+VadOptions Defaults() {
+  VadOptions defaults;
+  defaults.max_end_silence_time = 700;
+  return defaults;
+}
+
+absl::StatusOr<TranscribeOptions> Read(std::string_view query) {
+  Fields fields;
+  EXPECT_TRUE(fields.AddQuery(query).ok());
+  auto options = ReadTranscribeOptions(fields, Defaults(), {.max_duration_ms = 5000});
+  EXPECT_TRUE(!options.ok() || fields.RefuseUnknown().ok()) << query;
+  return options;
+}
+
+TEST(TranscribeFieldsTest, WithoutFieldsItIsAnInteractiveRequestWithinTheBounds) {
+  const auto options = Read("");
+  ASSERT_TRUE(options.ok());
+  EXPECT_TRUE(options->use_vad);
+  EXPECT_FALSE(options->vad_options.has_value()) << "the package's own";
+  EXPECT_EQ(options->channels, Channels::kMix);
+  EXPECT_EQ(options->priority, Priority::kInteractive);
+  EXPECT_EQ(options->max_duration_ms, 5000);
+}
+
+TEST(TranscribeFieldsTest, EachFieldSetsItsOption) {
+  const auto options = Read("vad=false&channels=split&priority=batch&raw_format=s16le:8000:2&max_segment_ms=5000");
+  ASSERT_TRUE(options.ok()) << options.status();
+  EXPECT_FALSE(options->use_vad);
+  EXPECT_EQ(options->channels, Channels::kSplit);
+  EXPECT_EQ(options->priority, Priority::kBatch);
+  EXPECT_EQ(options->raw_format, "s16le:8000:2");
+  EXPECT_EQ(options->max_segment_ms, 5000);
+}
+
+TEST(TranscribeFieldsTest, AVadFieldChangesItsOptionAndLeavesTheOthersAtThePackagesDefaults) {
+  const auto options = Read("vad_speech_noise_thres=0.8&vad_do_extend=false&vad_detect_mode=single");
+  ASSERT_TRUE(options.ok()) << options.status();
+  ASSERT_TRUE(options->vad_options.has_value());
+  EXPECT_EQ(options->vad_options->speech_noise_thres, 0.8);
+  EXPECT_FALSE(options->vad_options->do_extend);
+  EXPECT_EQ(options->vad_options->detect_mode, VadOptions::DetectMode::kSingle);
+  EXPECT_EQ(options->vad_options->max_end_silence_time, 700);
+}
+
+TEST(TranscribeFieldsTest, EveryVadOptionHasItsField) {
+  const struct {
+    const char* name;
+    int VadOptions::*field;
+  } fields[] = {{"max_end_silence_time", &VadOptions::max_end_silence_time},
+                {"max_start_silence_time", &VadOptions::max_start_silence_time},
+                {"window_size_ms", &VadOptions::window_size_ms},
+                {"sil_to_speech_time_thres", &VadOptions::sil_to_speech_time_thres},
+                {"speech_to_sil_time_thres", &VadOptions::speech_to_sil_time_thres},
+                {"lookback_time_start_point", &VadOptions::lookback_time_start_point},
+                {"lookahead_time_end_point", &VadOptions::lookahead_time_end_point},
+                {"max_single_segment_time", &VadOptions::max_single_segment_time},
+                {"noise_frame_num_used_for_snr", &VadOptions::noise_frame_num_used_for_snr},
+                {"chunk_size", &VadOptions::chunk_size}};
+  for (const auto& [name, field] : fields) {
+    const int value = Defaults().*field + 10;
+    const auto options = Read(fmt::format("vad_{}={}", name, value));
+    ASSERT_TRUE(options.ok()) << options.status();
+    EXPECT_EQ((*options->vad_options).*field, value) << name;
+  }
+}
+
+TEST(TranscribeFieldsTest, WhatIsOutOfRangeIsNamed) {
+  for (const char* query : {"vad=x", "channels=left", "priority=urgent", "raw_format=mp3", "max_segment_ms=999",
+                            "max_segment_ms=3600001", "vad_chunk_size=1.5", "vad_snr_thres=loud", "vad_do_extend=2",
+                            "vad_detect_mode=triple", "vad_chunk_size=99999999999"}) {
+    const absl::Status status = Read(query).status();
+    const std::string name(query, std::string_view(query).find('='));
+    EXPECT_EQ(nlohmann::json::parse(ErrorJson(status))["error"]["param"], name) << status;
+  }
+  EXPECT_EQ(Read("vad_window_size_ms=-5").status().code(), absl::StatusCode::kInvalidArgument);
+}
+
+}  // namespace
+}  // namespace tutti
