@@ -6,7 +6,7 @@ PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test build packages models samples debug asan tsan lint fuzz aarch64 bench bench-peers web-test web-screenshots install clean
+.PHONY: help demo test build packages models samples debug asan tsan lint fuzz aarch64 bench bench-peers client-test web-test web-screenshots install clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -82,6 +82,20 @@ WEB_NODE = $(abspath $(wildcard $(WEB)/venv/lib/python3*/site-packages/playwrigh
 web-test: samples $(WEB)/installed ## the web page in Chromium, and the examples of docs/http.md, against TUTTI_WEB_URL (a fake server)
 	cd tests/web && TUTTI_WEB_URL=$(TUTTI_WEB_URL) ../../$(WEB)/venv/bin/python -m unittest page_test access_test
 	PATH="$(WEB_NODE):$$PATH" $(if $(TUTTI_WEB_URL),TUTTI_WEB_URL=$(TUTTI_WEB_URL),$(FAKE_SERVER)) $(WEB)/venv/bin/python tests/docs/http_examples_test.py
+
+CLIENT = .cache/client-test
+
+client-test: build samples $(CLIENT)/installed $(WEB)/installed ## OpenAI's clients, schemathesis, the examples of docs/http.md and the page against tutti serve
+	PATH="$(WEB_NODE):$$PATH" $(PYTHON) tests/clients/run.py build/release/bin/tutti $(abspath $(CLIENT))/venv/bin/python $(CLIENT)/npm \
+	  $(abspath $(WEB))/venv/bin/python
+
+$(CLIENT)/installed: tests/clients/requirements.txt tests/docs/requirements.txt tests/clients/package.json
+	@tools/install_packages.sh web client
+	$(PYTHON) -m venv $(CLIENT)/venv
+	$(CLIENT)/venv/bin/pip install -q -r $<
+	@mkdir -p $(CLIENT)/npm && cp tests/clients/package.json $(CLIENT)/npm
+	npm install --prefix $(CLIENT)/npm --no-audit --no-fund --silent
+	@touch $@
 
 web-screenshots: $(WEB)/installed ## pictures of the web page in .cache/web-test/screenshots
 	$(WEB)/venv/bin/python tests/web/screenshots.py $(WEB)/screenshots

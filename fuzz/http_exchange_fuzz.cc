@@ -37,7 +37,8 @@ class Script final : public Transport {
     co_return;
   }
   Awaitable<void> Close(Time) override { co_return; }
-  void HangUp() override {}
+  void Abort() override {}
+  bool is_open() const override { return true; }
   std::string peer() const override { return "fuzz"; }
   bool is_tls() const override { return false; }
   std::unique_ptr<WebSocket> ToWebSocket(std::string) override { return nullptr; }

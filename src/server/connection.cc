@@ -177,7 +177,8 @@ class Listed {
 
 Awaitable<void> ServeConnection(Service& service, std::unique_ptr<Transport> transport) {
   const Listed listed(service, *transport);
-  if (const IoError error = co_await transport->Handshake(Clock::now() + service.http.header_time)) co_return;
+  const IoError error = co_await transport->Handshake(Clock::now() + service.http.header_time);
+  if (error) co_return;
   std::string buffer;
   std::optional<Active> active;  // to the end of the last answer's delivery
   for (bool go_on = true; go_on;) {

@@ -20,7 +20,6 @@ using Clock = std::chrono::steady_clock;
 using Json = nlohmann::ordered_json;
 
 constexpr std::chrono::milliseconds kDrainPoll{20};
-constexpr std::chrono::seconds kHangUpTime{10};
 
 LogLevel ParseLevel(const std::string& name) {
   if (name == "debug") return LogLevel::kDebug;

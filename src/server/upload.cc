@@ -10,6 +10,7 @@
 namespace tutti {
 namespace {
 
+constexpr int64_t kMaxNameBytes = 255;
 constexpr int64_t kMaxFieldBytes = 64 << 10;
 constexpr int64_t kMaxJsonBytes = 256 << 10;
 
@@ -129,6 +130,9 @@ Awaitable<absl::StatusOr<Upload>> ReceiveUpload(Service& service, HttpExchange& 
   if (upload.file == nullptr && upload.fields.Has("url")) {
     status = co_await FetchUrl(service, upload.fields.Text("url"), upload);
     if (!status.ok()) co_return status;
+  }
+  if (std::ssize(upload.fields.Text("name")) > kMaxNameBytes) {
+    co_return FieldError("name", fmt::format("has more than {} bytes", kMaxNameBytes));
   }
   if (upload.name.empty()) upload.name = "audio";
   co_return upload;

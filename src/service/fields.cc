@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "service/api_error.h"
 #include "service/percent.h"
@@ -89,7 +90,7 @@ const std::string* Fields::Find(std::string_view name) const {
   const std::string* found = nullptr;
   for (const Field& field : fields_) {
     if (field.name != name) continue;
-    field.known = true;
+    field.known = field.single = true;
     found = &field.value;
   }
   return found;
@@ -142,8 +143,10 @@ absl::StatusOr<std::string> Fields::Choice(std::string_view name, const std::vec
 }
 
 absl::Status Fields::RefuseUnknown() const {
+  std::set<std::string_view> seen;
   for (const Field& field : fields_) {
     if (!field.known) return FieldError(field.name, "there is no such field");
+    if (!seen.insert(field.name).second && field.single) return FieldError(field.name, "is there more than once");
   }
   return absl::OkStatus();
 }

@@ -40,7 +40,8 @@ class Fields {
   absl::StatusOr<std::string> Choice(std::string_view name, const std::vector<std::string>& allowed) const;
   bool Has(std::string_view name) const;
 
-  // FieldError about the first field that no getter was asked for.
+  // FieldError about a field that no getter was asked for, or that is there twice although one value was asked for: of
+  // two values, one in the query and one in the form, the sender cannot mean both.
   absl::Status RefuseUnknown() const;
 
  private:
@@ -48,7 +49,7 @@ class Fields {
 
   struct Field {
     std::string name, value;
-    mutable bool known = false;
+    mutable bool known = false, single = false;
   };
   std::vector<Field> fields_;
   size_t bytes_ = 0;

@@ -44,6 +44,15 @@ class Answers(unittest.TestCase):
             self.assertEqual((answer.status, answer.text), (200, expected["srt"]))
         self.check_all(check)
 
+    def test_transcribe_takes_a_body_in_chunks(self):
+        def check(file, expected):
+            for size in (100, 1 << 20):
+                body, content_type = client.form({"format": "txt"}, "file", file.name, file.read_bytes())
+                answer = client.call(self.server.port, "POST", "/v1/transcribe", client.in_pieces(body, size),
+                                     {"Content-Type": content_type})
+                self.assertEqual((answer.status, answer.text), (200, expected["txt"]))
+        self.check_all(check)
+
     def test_a_stream_gives_each_segment_and_the_whole(self):
         def check(file, expected):
             events = list(self.post("/v1/transcribe", file, stream="true").events())

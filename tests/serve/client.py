@@ -47,6 +47,11 @@ def call(port, method, path, body=None, headers=None, on_connect=lambda: None):
         return Answer(connection.getresponse())
 
 
+def in_pieces(content, size):
+    for at in range(0, len(content), size):
+        yield content[at:at + size]
+
+
 def post_file(port, path, file, fields=None, part="file", headers=None, **options):
     body, content_type = form(fields or {}, part, file.name, file.read_bytes())
     return call(port, "POST", path, body, {"Content-Type": content_type, **(headers or {})}, **options)
