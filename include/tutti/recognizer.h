@@ -24,7 +24,7 @@ struct RecognizerOptions {
   std::string vad;    // a VAD model, likewise; empty: every recording is one segment
   // Of the recognition model; one that the CPU lacks falls back to f32, kAuto is that of a converted GGUF file first.
   ComputeType compute_type = ComputeType::kAuto;
-  int threads = 0;         // workers that run the network; 0: one per core
+  int threads = 0;  // workers that run the network; 0: one per core
   // Threads that decode, detect speech and make features; 0: as many as workers, at most one per core.
   int decode_threads = 0;
   // Worker i runs on the i-th CPU that this process may use, and on no other; beyond their number it begins again.
