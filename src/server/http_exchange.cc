@@ -126,6 +126,10 @@ bool HttpExchange::CanDropBody() const {
   return content_length().value_or(0) - body_bytes_ <= kMaxDroppedBytes;
 }
 
+void HttpExchange::DecideKeepAlive() {
+  if (limits_.is_closing || body_failed_ || !CanDropBody()) keep_alive_ = false;
+}
+
 Awaitable<absl::StatusOr<std::string_view>> HttpExchange::NextBody() {
   if (body_failed_) co_return absl::CancelledError("the request's body has failed before");
   if (parser_->is_done()) co_return std::string_view();
@@ -194,7 +198,7 @@ std::string HttpExchange::Head(int status, std::string_view content_type, const 
 
 Awaitable<void> HttpExchange::Send(int status, std::string_view content_type, std::string_view body, Headers headers) {
   status_ = status;
-  if (body_failed_ || !CanDropBody()) keep_alive_ = false;
+  DecideKeepAlive();
   const bool bodyless = status == 204 || status == 304;
   std::string answer = Head(status, content_type, headers,
                             bodyless ? std::string() : fmt::format("Content-Length: {}\r\n", body.size()));
@@ -206,6 +210,7 @@ Awaitable<void> HttpExchange::Send(int status, std::string_view content_type, st
 Awaitable<void> HttpExchange::Begin(int status, std::string_view content_type, Headers headers) {
   status_ = status;
   const bool chunked = parser_->get().version() >= 11;
+  DecideKeepAlive();
   if (!chunked) keep_alive_ = false;
   const std::string head = Head(status, content_type, headers, chunked ? "Transfer-Encoding: chunked\r\n" : "");
   co_await Put(head);

@@ -23,6 +23,7 @@ struct HttpLimits {
   std::chrono::milliseconds body_time{30'000};    // without a byte of the body, and for a piece of an answer to leave
   // On average, counted from the first second after body_time: below it a client is too slow to be kept.
   int64_t min_body_bytes_per_second = 500;
+  bool is_closing = false;  // the service ends: each answer is its connection's last
 };
 
 // One request and its answer on a connection (RFC 9112). For the service's thread only.
@@ -81,6 +82,8 @@ class HttpExchange {
   size_t ParseBody(IoError& error);
   // Whether what is left of the body can be read and dropped, so that the connection can go on.
   bool CanDropBody() const;
+  // Before an answer says whether another may follow.
+  void DecideKeepAlive();
   Awaitable<size_t> Fill(Transport::Time deadline, IoError& error);
   bool ParseTarget();
   Awaitable<void> Refuse(int status, std::string_view message);

@@ -176,6 +176,7 @@ Awaitable<void> Server::Parts::Reload() {
 void Server::Parts::StartDraining() {
   if (service.draining) return;
   service.draining = true;
+  service.http.is_closing = true;
   // Who has connected already gets an answer.
   IoError error;
   acceptor.non_blocking(true, error);

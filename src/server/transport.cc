@@ -1,13 +1,13 @@
 #include "server/transport.h"
 
 #include <boost/asio/ssl/context.hpp>
+#include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/message.hpp>
 #include <boost/beast/http/parser.hpp>
-#include <boost/beast/ssl/ssl_stream.hpp>
 #include <boost/beast/websocket.hpp>
 #include <boost/beast/websocket/ssl.hpp>
 #include <type_traits>
@@ -179,7 +179,7 @@ class TransportOver final : public Transport {
 
 std::unique_ptr<Transport> Transport::Create(Tcp::socket socket, asio::ssl::context* tls) {
   if (tls == nullptr) return std::make_unique<TransportOver<beast::tcp_stream>>(std::move(socket));
-  return std::make_unique<TransportOver<beast::ssl_stream<beast::tcp_stream>>>(beast::tcp_stream(std::move(socket)),
+  return std::make_unique<TransportOver<asio::ssl::stream<beast::tcp_stream>>>(beast::tcp_stream(std::move(socket)),
                                                                                *tls);
 }
 
