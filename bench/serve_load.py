@@ -111,6 +111,7 @@ class Clients:
                     else:
                         self.errors.append(f"{file.name}: {status} {text}")
                 if status == 429:
+                    connection.close()  # the service would, if it is for long
                     time.sleep(max(0, min(float(wait or 1), self.end - now)))
 
 
