@@ -74,7 +74,7 @@ Awaitable<void> Serve(Transport& transport, const HttpLimits& limits, std::strin
     } else {
       co_await exchange.Send(exchange.path() == "/none" ? 204 : 200, "text/plain", exchange.query());
     }
-    go_on = co_await exchange.Finish(false);
+    go_on = co_await exchange.Finish();
   }
 }
 

@@ -180,7 +180,7 @@ Awaitable<void> ServeConnection(Service& service, std::unique_ptr<Transport> tra
   const IoError error = co_await transport->Handshake(Clock::now() + service.http.header_time);
   if (error) co_return;
   std::string buffer;
-  std::optional<Active> active;  // to the end of the last answer's delivery
+  std::optional<Active> active;
   for (bool go_on = true; go_on;) {
     active.reset();
     HttpExchange exchange(*transport, buffer, service.http);
@@ -205,7 +205,9 @@ Awaitable<void> ServeConnection(Service& service, std::unique_ptr<Transport> tra
     service.metrics.CountRequest(pattern, exchange.status(),
                                  std::chrono::duration<double>(Clock::now() - context.began).count());
     LogRequest(service, exchange, context, pattern);
-    go_on = !is_socket && co_await exchange.Finish(service.draining);
+    go_on = !is_socket && co_await exchange.Finish();
+    // Closing on bytes that were not read would reset the connection, and the answer with it.
+    if (is_socket || exchange.has_whole_body()) active.reset();
   }
   co_await transport->Close(Clock::now() + kGoodbye);
 }

@@ -151,6 +151,11 @@ Awaitable<absl::StatusOr<std::string_view>> HttpExchange::NextBody() {
       body_failed_ = false;
       co_return std::string_view(piece_.data(), count);
     }
+    // Part of a chunk's header or of the trailer, on whose length the parser has no bound.
+    if (std::ssize(buffer_) > limits_.max_header_bytes) {
+      co_return InvalidArgument("the request's body is malformed: more than {} bytes between chunks",
+                                limits_.max_header_bytes);
+    }
     const auto average = std::chrono::milliseconds(body_bytes_ * 1000 / limits_.min_body_bytes_per_second);
     const auto deadline = std::min(Clock::now() + limits_.body_time, body_began_ + limits_.body_time + average);
     co_await Fill(deadline, error);
@@ -236,8 +241,8 @@ Awaitable<void> HttpExchange::Refuse(int status, std::string_view message) {
   co_await Send(status, "application/json", ErrorJson(absl::InvalidArgumentError({message.data(), message.size()})));
 }
 
-Awaitable<bool> HttpExchange::Finish(bool last) {
-  if (last || !keep_alive_ || write_failed_ || body_failed_ || status_ == 0) co_return false;
+Awaitable<bool> HttpExchange::Finish() {
+  if (!keep_alive_ || write_failed_ || body_failed_ || status_ == 0) co_return false;
   if (parser_->is_done()) co_return true;
   if (!CanDropBody()) co_return false;
   for (int64_t dropped = 0; dropped < kMaxDroppedBytes;) {

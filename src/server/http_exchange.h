@@ -72,8 +72,9 @@ class HttpExchange {
   int status() const { return status_; }  // answered; 0: not yet
   int64_t sent_bytes() const { return sent_bytes_; }
 
-  // `last`: the connection is wanted for no other request.
-  Awaitable<bool> Finish(bool last);
+  // Whether the answer let the client send another request here, and what is left of this one's body is out of the way.
+  Awaitable<bool> Finish();
+  bool has_whole_body() const { return parser_->is_done(); }
 
  private:
   using Parser = boost::beast::http::request_parser<boost::beast::http::buffer_body>;
