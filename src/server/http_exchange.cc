@@ -151,6 +151,11 @@ Awaitable<absl::StatusOr<std::string_view>> HttpExchange::NextBody() {
       body_failed_ = false;
       co_return std::string_view(piece_.data(), count);
     }
+    // Part of a chunk's header or of the trailer, on whose length the parser has no bound.
+    if (std::ssize(buffer_) > limits_.max_header_bytes) {
+      co_return InvalidArgument("the request's body is malformed: more than {} bytes between chunks",
+                                limits_.max_header_bytes);
+    }
     const auto average = std::chrono::milliseconds(body_bytes_ * 1000 / limits_.min_body_bytes_per_second);
     const auto deadline = std::min(Clock::now() + limits_.body_time, body_began_ + limits_.body_time + average);
     co_await Fill(deadline, error);

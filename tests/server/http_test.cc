@@ -204,6 +204,20 @@ TEST(HttpTest, BadChunksAreRefused) {
   EXPECT_EQ(server.Ask(HeadOfUpload("Transfer-Encoding: chunked") + "hello\r\n").status, 400);
 }
 
+TEST(HttpTest, WhatStandsBetweenChunksIsBounded) {
+  FakeServer server;
+  const std::string wav = Wav(1, 50), long_text(100'000, 'x');
+  EXPECT_EQ(server.Ask(HeadOfUpload("Transfer-Encoding: chunked") + "1;" + long_text).status, 400);
+  EXPECT_EQ(server.Ask(HeadOfUpload("Transfer-Encoding: chunked") + "1\r\na\r\n0\r\nTrailer: " + long_text).status,
+            400);
+  const std::string chunks = Chunked(wav, 100);
+  EXPECT_EQ(
+      server
+          .Ask(HeadOfUpload("Transfer-Encoding: chunked") + chunks.substr(0, chunks.size() - 2) + "Trailer: x\r\n\r\n")
+          .status,
+      200);
+}
+
 TEST(HttpTest, BadFormsAreRefused) {
   FakeServer server;
   const auto ask = [&](std::string_view type, std::string_view body) {
