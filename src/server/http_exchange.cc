@@ -120,6 +120,7 @@ size_t HttpExchange::ParseBody(IoError& error) {
 }
 
 bool HttpExchange::CanDropBody() const {
+  if (!parser_->is_header_done()) return false;  // what it is, nobody knows
   if (parser_->is_done()) return true;
   // Who waits for leave to send a body will not send it now.
   if (!continue_sent_ && !header("Expect").empty()) return false;
