@@ -1,5 +1,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <fstream>
 #include <string>
@@ -17,7 +18,7 @@ using testing::ReadAll;
 
 // As a server spools it: under a path that says nothing.
 testing::Decoded DecodeUpload(const std::string& bytes, const std::string& name, const DecodeOptions& options = {}) {
-  const std::string path = ::testing::TempDir() + "secret-spool-0001";
+  const std::string path = fmt::format("{}secret-spool-{}", ::testing::TempDir(), getpid());
   std::ofstream(path, std::ios::binary) << bytes;
   return ReadAll(AudioDecoder::OpenUpload(path, name, options));
 }

@@ -19,8 +19,10 @@ using testing::Folder;
 using ::testing::MatchesRegex;
 
 class LogTest : public ::testing::Test {
- protected:
+ public:
   ~LogTest() override { std::fclose(file_); }
+
+ protected:
   std::vector<Json> Lines() {
     std::vector<Json> lines;
     std::istringstream text(BytesOf(folder_ / "log"));
