@@ -347,7 +347,7 @@ Awaitable<void> Session::AnswerSentences(Utterance& utterance) {
 }  // namespace
 
 Awaitable<void> ServeSocket(Service& service, WebSocket& socket, RequestContext& context) {
-  using namespace asio::experimental::awaitable_operators;
+  using asio::experimental::awaitable_operators::operator||;
   Session session(service, socket, context);
   co_await (session.Read() || session.Write());
 }

@@ -42,7 +42,7 @@ PendingTranscription::~PendingTranscription() {
 }
 
 Awaitable<absl::StatusOr<TranscriptionEvent>> PendingTranscription::Next(Transport& transport) {
-  using namespace asio::experimental::awaitable_operators;
+  using asio::experimental::awaitable_operators::operator||;
   while (true) {
     if (auto event = events_->TryTake()) co_return *std::move(event);
     if (!watch_client_) {
