@@ -5,13 +5,13 @@
 
 #include <cmath>
 
-#include "tests/server/running_server.h"
+#include "tests/server/fake_server.h"
 #include "tests/server/socket_client.h"
 
 namespace tutti {
 namespace {
 
-using testing::RunningServer;
+using testing::FakeServer;
 using testing::SocketClient;
 using Json = nlohmann::json;
 
@@ -30,7 +30,7 @@ const Json kSpeak = {
 const Json kEnd = {{"is_speaking", false}};
 
 TEST(SocketSessionTest, ARecordingIsAnsweredOnceHoweverItsBytesCome) {
-  RunningServer server;
+  FakeServer server;
   const std::string pcm = Pcm(2);
   std::string expected;
   for (const size_t piece : {pcm.size(), size_t{1999}, size_t{160}}) {
@@ -51,7 +51,7 @@ TEST(SocketSessionTest, ARecordingIsAnsweredOnceHoweverItsBytesCome) {
 }
 
 TEST(SocketSessionTest, SeveralRecordingsOfAConnectionCarryTheirNames) {
-  RunningServer server;
+  FakeServer server;
   SocketClient client(server.port(), "/ws");
   for (const char* name : {"first", "second"}) {
     Json speak = kSpeak;
@@ -64,7 +64,7 @@ TEST(SocketSessionTest, SeveralRecordingsOfAConnectionCarryTheirNames) {
 }
 
 TEST(SocketSessionTest, WhatAClientDoesWrongIsAnErrorFrameAndTheConnectionGoesOn) {
-  RunningServer server;
+  FakeServer server;
   SocketClient client(server.port());
   for (const char* wrong : {"no json", "[1]", R"({"mode":"3pass"})", R"({"audio_fs":"x"})"}) {
     client.Text(wrong);
@@ -92,7 +92,7 @@ TEST(SocketSessionTest, WhatAClientDoesWrongIsAnErrorFrameAndTheConnectionGoesOn
 
 TEST(SocketSessionTest, LiveAudioIsAnsweredWhileItComesAndEndsWithAFinalFrame) {
   for (const char* mode : {"online", "2pass"}) {
-    RunningServer server;
+    FakeServer server;
     SocketClient client(server.port());
     Json speak = kSpeak;
     speak["mode"] = mode;
@@ -115,7 +115,7 @@ TEST(SocketSessionTest, LiveAudioIsAnsweredWhileItComesAndEndsWithAFinalFrame) {
 }
 
 TEST(SocketSessionTest, AnUtteranceWithoutAudioIsAnsweredToo) {
-  RunningServer server;
+  FakeServer server;
   for (const char* mode : {"offline", "online", "2pass"}) {
     SocketClient client(server.port());
     Json speak = kSpeak;
@@ -130,7 +130,7 @@ TEST(SocketSessionTest, AnUtteranceWithoutAudioIsAnsweredToo) {
 }
 
 TEST(SocketSessionTest, MalformedFramesEndTheirConnectionOnly) {
-  RunningServer server;
+  FakeServer server;
   for (const std::string& frames :
        {std::string("\xFF\x80\0\0\0\0", 6), std::string("\x81\x05hello"), std::string("\x83\x80\0\0\0\0", 6),
         std::string("\x82\xFF\x7F\xFF\xFF\xFF\xFF\xFF\xFF\xFF\0\0\0\0", 14)}) {
@@ -146,27 +146,22 @@ TEST(SocketSessionTest, MalformedFramesEndTheirConnectionOnly) {
 }
 
 TEST(SocketSessionTest, ADrainAnswersWhatIsBeingRecognisedAndDoesNotWaitForIdleConnections) {
-  std::atomic<bool> inside = false, go = false;
-  RunningServer server({}, [&](const ScatteredBatch&) {
-    inside = true;
-    inside.notify_all();
-    go.wait(false);
-  });
+  FakeServer server;
+  server.door().Close();
   SocketClient idle(server.port()), busy(server.port());
   busy.Json(kSpeak);
   busy.Binary(Pcm(1));
   busy.Json(kEnd);
-  inside.wait(false);
-  server.BeginStop();
-  go = true;
-  go.notify_all();
+  server.door().WaitFor(1);
+  server.server().Stop();
+  server.door().Open();
   EXPECT_NE((*busy.Next())["text"], "");
-  EXPECT_TRUE(server.Stop());
+  EXPECT_TRUE(server.Join());
   EXPECT_FALSE(idle.Next().has_value());
 }
 
 TEST(SocketSessionTest, AClientThatLeavesLeavesNothingBehind) {
-  RunningServer server;
+  FakeServer server;
   for (int i = 0; i < 20; ++i) {
     SocketClient client(server.port());
     Json speak = kSpeak;
