@@ -17,6 +17,9 @@ using Clock = std::chrono::steady_clock;
 constexpr size_t kReadBytes = 64 << 10;
 // Of a body that nobody wanted, so that the connection can go on.
 constexpr int64_t kMaxDroppedBytes = 1 << 20;
+// 0 CRLF CRLF: every chunked body that is not yet whole has at least these to come. Beast's parser asserts that it is
+// not asked again with fewer once it has seen the last chunk's size.
+constexpr size_t kEndOfChunks = 5;
 
 std::string_view View(boost::beast::string_view text) { return {text.data(), text.size()}; }
 
@@ -107,8 +110,9 @@ size_t HttpExchange::ParseBody(IoError& error) {
   body.data = piece_.data();
   body.size = piece_.size();
   body.more = true;
+  const size_t least = parser_->chunked() ? kEndOfChunks : 1;
   size_t used = 0;
-  while (used < buffer_.size() && body.size > 0 && !parser_->is_done()) {
+  while (used + least <= buffer_.size() && body.size > 0 && !parser_->is_done()) {
     const size_t some = parser_->put(asio::buffer(buffer_) + used, error);
     used += some;
     if (error == http::error::need_buffer) error = {};

@@ -109,6 +109,14 @@ TEST(HttpTest, ARequestMayComeByteByByte) {
   EXPECT_EQ(client.Read().body, TextOf(wav) + "\n");
 }
 
+TEST(HttpTest, AChunkedBodyOfNothingMayComeByteByByte) {
+  FakeServer server;
+  const std::string request = HeadOfUpload("Transfer-Encoding: chunked") + "0\r\n\r\n";
+  Client client(server.port());
+  for (const char byte : request) ASSERT_TRUE(client.Send({&byte, 1}));
+  EXPECT_EQ(client.Read().body, server.Ask(request).body);
+}
+
 TEST(HttpTest, ABodyBeyondTheLimitIsRefusedByItsLengthBeforeItComes) {
   ServeOptions options = QuietOptions();
   options.limits.max_body_bytes = 1000;
