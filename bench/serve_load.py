@@ -169,9 +169,10 @@ def main():
     speed = sum(audio for _, audio, _ in steady) / (60 * arguments.minutes - warm)
     latency = [each[2] for each in steady]
     print(f"tutti serve: {arguments.clients} clients, {arguments.minutes:g} min: {speed:.0f} × real time, "
-          f"{len(clients.done)} answered, {len(clients.waits)} refused with 429 (Retry-After {percentile(clients.waits, 0.5):g} s, "
-          f"at most {max(clients.waits, default=0)} s), {len(clients.errors)} errors, exit code {code}")
-    print(f"tutti transcribe afterwards: {after:.0f} × real time; the service has {2 * speed / (before + after):.2f} of the mean")
+          f"{len(clients.done)} answered, {len(clients.waits)} refused with 429, {len(clients.errors)} errors, exit code {code}")
+    print(f"Retry-After: mostly {percentile(clients.waits, 0.5):g} s, at most {max(clients.waits, default=0)} s")
+    print(f"tutti transcribe afterwards: {after:.0f} × real time; "
+          f"the service has {2 * speed / (before + after):.2f} of the mean")
     print("latency: " + ", ".join(f"p{share} {percentile(latency, share / 100):.2f} s" for share in (50, 95, 99)))
     print(f"/healthz: p99 {1000 * percentile(healthy, 0.99):.1f} ms, at most {1000 * max(healthy):.1f} ms of {len(healthy)}")
     settled = [sample for sample in memory if sample[0] >= warm]
