@@ -11,7 +11,7 @@ import unittest
 import client
 import program
 
-JOBS = 20 if program.SMALL else 100
+JOBS = 12 if program.SMALL else 100
 CLIENTS = 8
 
 
@@ -19,6 +19,8 @@ class Kills(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.files = program.recordings(*((5, 1) if program.SMALL else (12, 8)))
+        if program.SMALL:
+            cls.files.pop()  # the call, which is most of the work
         cls.expected = {file.name: program.read(each["json"]) for file, each in program.transcribe(cls.files).items()}
 
     def setUp(self):
