@@ -51,7 +51,7 @@ def command_line_speed(program, files):
             summary = json.loads(pathlib.Path(folder, "summary.json").read_text())
         if summary["wall_seconds"] >= CLI_SECONDS:
             return summary["x_real_time"]
-        rounds = int(rounds * 1.3 * CLI_SECONDS / max(summary["wall_seconds"], 0.1)) + 1
+        rounds = int(rounds * 1.1 * CLI_SECONDS / max(summary["wall_seconds"], 0.1)) + 1
         repeated = list(files) * rounds
 
 
@@ -78,7 +78,7 @@ class Clients:
         self.bodies = {file: file.read_bytes() for file in files}
         self.lock = threading.Lock()
         self.done = []  # (end, seconds of audio, latency)
-        self.refused = 0
+        self.waits = []  # Retry-After of each refusal
         self.errors = []
         self.end = None
 
@@ -107,11 +107,12 @@ class Clients:
                     if status == 200 and text == self.expected[file]:
                         self.done.append((now, self.files[file], now - began))
                     elif status == 429 and wait is not None:
-                        self.refused += 1
+                        self.waits.append(int(wait))
                     else:
                         self.errors.append(f"{file.name}: {status} {text}")
                 if status == 429:
-                    connection.close()  # the service would, if it is for long
+                    # The service closes a connection that is idle for header_seconds; http.client would find out too late.
+                    connection.close()
                     time.sleep(max(0, min(float(wait or 1), self.end - now)))
 
 
@@ -168,8 +169,10 @@ def main():
     speed = sum(audio for _, audio, _ in steady) / (60 * arguments.minutes - warm)
     latency = [each[2] for each in steady]
     print(f"tutti serve: {arguments.clients} clients, {arguments.minutes:g} min: {speed:.0f} × real time, "
-          f"{len(clients.done)} answered, {clients.refused} refused with 429, {len(clients.errors)} errors, exit code {code}")
-    print(f"tutti transcribe afterwards: {after:.0f} × real time; the service has {2 * speed / (before + after):.2f} of the mean")
+          f"{len(clients.done)} answered, {len(clients.waits)} refused with 429, {len(clients.errors)} errors, exit code {code}")
+    print(f"Retry-After: mostly {percentile(clients.waits, 0.5):g} s, at most {max(clients.waits, default=0)} s")
+    print(f"tutti transcribe afterwards: {after:.0f} × real time; "
+          f"the service has {2 * speed / (before + after):.2f} of the mean")
     print("latency: " + ", ".join(f"p{share} {percentile(latency, share / 100):.2f} s" for share in (50, 95, 99)))
     print(f"/healthz: p99 {1000 * percentile(healthy, 0.99):.1f} ms, at most {1000 * max(healthy):.1f} ms of {len(healthy)}")
     settled = [sample for sample in memory if sample[0] >= warm]

@@ -9,6 +9,8 @@ def sections(results):
     for part, cores in (("pipeline-1", "1 core"), ("pipeline-all", f"{results.get('cores')} cores")):
         for mix, rates in results.get(part, {}).items():
             yield f"recordings to text, {mix}, {cores}", rates
+    if "service" in results:
+        yield f"a service under 16 clients, 1–30 s, {results.get('cores')} cores", results["service"]
 
 
 def table(results):

@@ -2,8 +2,8 @@
 
     .cache/peers/venv/bin/python bench/peers/run.py [PART …]
 
-Parts: encoder, agreement, pipeline-1, pipeline-all, latency, shared; all of them when none is named. What a part
-measures replaces that part of the JSON file, so a long comparison can be made in pieces.
+Parts: encoder, agreement, pipeline-1, pipeline-all, latency, shared, service; all of them when none is named. What a
+part measures replaces that part of the JSON file, so a long comparison can be made in pieces.
 """
 import argparse
 import datetime
@@ -22,9 +22,10 @@ import encoder  # noqa: E402
 import export  # noqa: E402
 import pipeline  # noqa: E402
 import report  # noqa: E402
+import service  # noqa: E402
 import shared_model  # noqa: E402
 
-PARTS = ("encoder", "agreement", "pipeline-1", "pipeline-all", "latency", "shared")
+PARTS = ("encoder", "agreement", "pipeline-1", "pipeline-all", "latency", "shared", "service")
 
 
 def machine():
@@ -93,6 +94,9 @@ def main():
             results[part] = pipeline.agree(tutti, folder, work)
         elif part == "latency":
             results[part] = latency(tutti, folder, work)
+        elif part == "service":
+            results[part] = service.run(tutti, folder, arguments.vad, work / "service", 4 * arguments.seconds * cores,
+                                        arguments.rounds)
         elif part == "shared":
             files = shared_model.files_in(work / "shared")
             results[part] = {"tutti": shared_model.tutti(tutti, files, arguments.vad),

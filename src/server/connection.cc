@@ -16,7 +16,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using Json = nlohmann::ordered_json;
 
-constexpr std::chrono::seconds kGoodbye{5};
+constexpr std::chrono::seconds kGoodbye{30};
 constexpr int64_t kMaxSocketMessage = 16 << 20;
 constexpr std::chrono::seconds kSocketIdle{300};
 

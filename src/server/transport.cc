@@ -1,5 +1,6 @@
 #include "server/transport.h"
 
+#include <algorithm>
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/write.hpp>
@@ -12,6 +13,7 @@
 #include <boost/beast/websocket/ssl.hpp>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "server/web_socket.h"
 
@@ -21,6 +23,13 @@ namespace {
 namespace beast = boost::beast;
 namespace http = beast::http;
 namespace websocket = beast::websocket;
+
+using Clock = std::chrono::steady_clock;
+
+// Of what a peer still sends after our last word (RFC 9112 §9.6).
+constexpr std::chrono::seconds kSilence{5};
+constexpr size_t kLingerBytes = 64 << 10;
+constexpr int64_t kMaxLingerBytes = int64_t{512} << 20;
 
 template <typename Stream>
 constexpr bool kIsTls = !std::is_same_v<Stream, beast::tcp_stream>;
@@ -132,19 +141,13 @@ class TransportOver final : public Transport {
   }
 
   Awaitable<void> Close(Time deadline) override {
-    lowest().expires_at(deadline);
+    IoError error;
+    lowest().expires_at(std::min(deadline, Clock::now() + kSilence));
+    if constexpr (kIsTls<Stream>) std::tie(error) = co_await stream_.async_shutdown(kAsTuple);  // fails on data
     IoError ignored;
-    if constexpr (kIsTls<Stream>) {
-      co_await stream_.async_shutdown(kAsTuple);
-    } else {
+    if (!kIsTls<Stream> || error) {
       socket().shutdown(Tcp::socket::shutdown_send, ignored);
-      // What the peer still sends is read and dropped: closing on unread bytes would reset the connection, and the peer
-      // might lose our answer.
-      std::array<char, 4096> dropped;
-      for (int i = 0; i < 64; ++i) {
-        const auto [error, count] = co_await stream_.async_read_some(asio::buffer(dropped), kAsTuple);
-        if (error) break;
-      }
+      co_await Linger(deadline);
     }
     socket().close(ignored);
   }
@@ -166,6 +169,17 @@ class TransportOver final : public Transport {
   struct ReadState {
     bool done = false, expired = false;
   };
+
+  // Closing on unread bytes would reset the connection, and a peer that is still sending would lose our answer.
+  Awaitable<void> Linger(Time deadline) {
+    std::vector<char> dropped(kLingerBytes);
+    for (int64_t total = 0; total < kMaxLingerBytes;) {
+      lowest().expires_at(std::min(deadline, Clock::now() + kSilence));
+      const auto [error, count] = co_await lowest().async_read_some(asio::buffer(dropped), kAsTuple);
+      if (error) break;
+      total += static_cast<int64_t>(count);
+    }
+  }
 
   beast::tcp_stream& lowest() { return beast::get_lowest_layer(stream_); }
   Tcp::socket& socket() { return lowest().socket(); }

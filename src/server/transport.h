@@ -41,7 +41,8 @@ class Transport {
   // with the operators of asio::experimental.
   virtual Awaitable<void> WaitForInput(bool& closed) = 0;
 
-  // Says goodbye, waiting at most until `deadline`, and closes.
+  // Says goodbye and closes when the peer has, too. What that still sends is read and dropped until it is silent for
+  // some seconds, has sent hundreds of MB, or `deadline`: so who is refused in the middle of an upload gets the answer.
   virtual Awaitable<void> Close(Time deadline) = 0;
 
   // Closes without a word: whatever waits for it ends with an error.

@@ -249,6 +249,24 @@ TEST(HttpTest, ABodyThatNobodyWantsLeavesTheConnectionUsable) {
   EXPECT_EQ(client.Ask(MakeRequest("GET", "/healthz")).body, kAlive);
 }
 
+// Far more than sockets buffer: who is reset before the end cannot send all of it.
+TEST(HttpTest, WhoIsRefusedEarlyAndReadsOnlyWhenAllIsSentGetsTheAnswer) {
+  ServeOptions options = QuietOptions();
+  options.limits.max_body_bytes = 1000;
+  FakeServer server(options);
+  const std::string body(32 << 20, 'x');
+  for (const std::string& request :
+       {MakeRequest("POST", "/v1/transcribe", {}, body), MakeRequest("POST", "/nothing", {}, body),
+        HeadOfUpload("Transfer-Encoding: chunked") + Chunked(body, 1 << 20)}) {
+    Client client(server.port());
+    EXPECT_TRUE(client.Send(request));
+    const Answer answer = client.Read();
+    EXPECT_GE(answer.status, 400);
+    EXPECT_EQ(answer.header("connection"), "close");
+    EXPECT_TRUE(client.IsClosed());
+  }
+}
+
 TEST(HttpTest, WhoComesToAFullHouseIsToldSo) {
   ServeOptions options = QuietOptions();
   options.listen.max_connections = 1;

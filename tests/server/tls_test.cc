@@ -95,6 +95,17 @@ TEST_F(TlsTest, RequestsAreServedThroughTls12AndLater) {
   EXPECT_EQ(server_.server().url().substr(0, 8), "https://");
 }
 
+TEST_F(TlsTest, WhoIsRefusedEarlyAndReadsOnlyWhenAllIsSentGetsTheAnswer) {
+  const std::string request = MakeRequest("POST", "/nothing", {}, std::string(32 << 20, 'x'));
+  for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+    Client client(server_.port());
+    int reason = 0;
+    const auto ssl = Connect(client, version, reason);
+    ASSERT_NE(ssl, nullptr);
+    EXPECT_NE(Ask(ssl.get(), request).find(" 404 "), std::string::npos);
+  }
+}
+
 TEST_F(TlsTest, OlderVersionsAreRefusedByTheServer) {
   for (const int version : {TLS1_VERSION, TLS1_1_VERSION}) {
     Client client(server_.port());
