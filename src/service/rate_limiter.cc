@@ -13,8 +13,8 @@ RateLimiter::RateLimiter(double per_minute, double burst)
     : per_second_(per_minute / 60), burst_(std::max(burst, 1.0)) {}
 
 std::optional<std::chrono::duration<double>> RateLimiter::Take(const std::string& tenant, Time now) {
-  if (per_second_ <= 0) return std::nullopt;
   MutexLock lock(mu_);
+  if (per_second_ <= 0) return std::nullopt;
   if (now - swept_ >= kSweepInterval) {
     std::erase_if(buckets_, [&](const auto& entry) { return Tokens(entry.second, now) >= burst_; });
     swept_ = now;
@@ -31,6 +31,12 @@ std::optional<std::chrono::duration<double>> RateLimiter::Take(const std::string
 double RateLimiter::Tokens(const Bucket& bucket, Time now) const {
   const double elapsed = std::max(0.0, std::chrono::duration<double>(now - bucket.filled).count());
   return std::min(burst_, bucket.tokens + elapsed * per_second_);
+}
+
+void RateLimiter::SetRate(double per_minute, double burst) {
+  MutexLock lock(mu_);
+  per_second_ = per_minute / 60;
+  burst_ = std::max(burst, 1.0);
 }
 
 size_t RateLimiter::size() const {
