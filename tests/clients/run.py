@@ -23,7 +23,7 @@ def main():
     import program
 
     # A module is resolved from where it lies, so it goes where the package is.
-    script = pathlib.Path(shutil.copy(HERE / "openai_test.mjs", node_folder))
+    script = pathlib.Path(shutil.copy(HERE / "openai_test.mjs", node_folder)).resolve()
     bin_folder = pathlib.Path(python).parent
     failed = []
     with tempfile.TemporaryDirectory() as folder, \
