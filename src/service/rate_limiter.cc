@@ -1,6 +1,7 @@
 #include "service/rate_limiter.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace tutti {
 namespace {
@@ -16,7 +17,9 @@ std::optional<std::chrono::duration<double>> RateLimiter::Take(const std::string
   MutexLock lock(mu_);
   if (per_second_ <= 0) return std::nullopt;
   if (now - swept_ >= kSweepInterval) {
-    std::erase_if(buckets_, [&](const auto& entry) { return Tokens(entry.second, now) >= burst_; });
+    for (auto bucket = buckets_.begin(); bucket != buckets_.end();) {
+      bucket = Tokens(bucket->second, now) >= burst_ ? buckets_.erase(bucket) : std::next(bucket);
+    }
     swept_ = now;
   }
   Bucket& bucket = buckets_.try_emplace(tenant, Bucket{.tokens = burst_, .filled = now}).first->second;
