@@ -85,14 +85,18 @@ web-test: samples $(WEB)/installed ## the web page in Chromium, and the examples
 
 CLIENT = .cache/client-test
 
-client-test: build samples $(CLIENT)/installed $(WEB)/installed ## OpenAI's clients, schemathesis, the examples of docs/http.md and the page against tutti serve
+client-test: build samples $(CLIENT)/installed $(WEB)/installed ## OpenAI's and FunASR's clients, schemathesis, the examples of docs/http.md and the page against tutti serve
 	PATH="$(WEB_NODE):$$PATH" $(PYTHON) tests/clients/run.py build/release/bin/tutti $(abspath $(CLIENT))/venv/bin/python $(CLIENT)/npm \
 	  $(abspath $(WEB))/venv/bin/python
 
-$(CLIENT)/installed: tests/clients/requirements.txt tests/docs/requirements.txt tests/clients/package.json
+$(CLIENT)/installed: tests/clients/requirements.txt tests/docs/requirements.txt tests/clients/package.json tests/clients/funasr_client.txt \
+    tests/clients/funasr_python.txt
 	@tools/install_packages.sh web client
+	@command -v npm >/dev/null || tools/install_packages.sh npm  # NodeSource's nodejs brings one and excludes Debian's
 	$(PYTHON) -m venv $(CLIENT)/venv
 	$(CLIENT)/venv/bin/pip install -q -r $<
+	$(CLIENT)/venv/bin/pip install -q --upgrade --target $(CLIENT)/funasr-client -r tests/clients/funasr_client.txt
+	$(CLIENT)/venv/bin/pip install -q --upgrade --target $(CLIENT)/funasr-python -r tests/clients/funasr_python.txt
 	@mkdir -p $(CLIENT)/npm && cp tests/clients/package.json $(CLIENT)/npm
 	npm install --prefix $(CLIENT)/npm --no-audit --no-fund --silent
 	@touch $@

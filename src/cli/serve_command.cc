@@ -54,7 +54,7 @@ CLI::App* ServeCommand::Define(CLI::App& app) {
       "\n"
       "Each option can be given as a flag, in the environment (TUTTI_LIMITS_QUEUE_SECONDS) or in a TOML file\n"
       "([limits] queue_seconds = …), the first of these that there is counts. SIGTERM and Ctrl-C finish what was\n"
-      "accepted and end; SIGHUP loads keys and models anew. docs/http.md has the interfaces.\n"
+      "accepted and end; SIGHUP reads the file, keys and models anew. docs/http.md has the interfaces.\n"
       "\n"
       "Exit code: 0 everything accepted was finished, 1 something was not, 2 wrong usage.");
   command->add_option("-c,--config", config_, "a TOML file of these options")->option_text("FILE");
@@ -80,15 +80,18 @@ CLI::App* ServeCommand::Define(CLI::App& app) {
 int ServeCommand::Run() const {
   ServeOptions defaults;
   defaults.models.model = {kDefaultModel};
-  const auto options = ResolveServeOptions(
-      defaults, config_, [](const std::string& name) -> const char* { return std::getenv(name.c_str()); }, flags_);
+  const auto read = [this, &defaults] {
+    return ResolveServeOptions(
+        defaults, config_, [](const std::string& name) -> const char* { return std::getenv(name.c_str()); }, flags_);
+  };
+  const auto options = read();
   if (!options.ok()) return UsageError(options.status());
   if (print_config_) {
     fmt::print("{}", PrintConfig(*options));
     return kExitOk;
   }
   if (const absl::Status status = Validate(*options); !status.ok()) return UsageError(status);
-  const auto server = Server::Create(*options, [&options](const std::string& given) { return Load(*options, given); });
+  const auto server = Server::Create(*options, Load, read);
   if (!server.ok()) return CannotStart(server.status());
   fmt::print(stderr, "tutti: serving at {}\n", (*server)->url());
   return (*server)->Run() ? kExitOk : kExitFailed;

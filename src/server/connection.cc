@@ -134,18 +134,6 @@ Awaitable<void> Answer(Service& service, HttpExchange& exchange, RequestContext&
   }
 }
 
-Awaitable<void> UpgradeToSocket(Service& service, HttpExchange& exchange, RequestContext& context, const Route& route) {
-  absl::Status admitted = Admit(service, exchange, route, context);
-  if (admitted.ok() && service.draining) admitted = Unavailable("the service is shutting down");
-  if (!admitted.ok()) co_return co_await SendError(service, exchange, context, admitted);
-  const auto socket = exchange.transport().ToWebSocket(exchange.raw_header());
-  const IoError error = co_await socket->Accept(kMaxSocketMessage, kSocketIdle);
-  if (error) co_return;
-  --service.active;  // the session counts its utterances
-  co_await ServeSocket(service, *socket, context);
-  ++service.active;
-}
-
 // Counts what runs, so that a drain can wait for it.
 class Active {
  public:
@@ -157,6 +145,18 @@ class Active {
  private:
   Service& service_;
 };
+
+Awaitable<void> UpgradeToSocket(Service& service, HttpExchange& exchange, RequestContext& context, const Route& route,
+                                std::optional<Active>& active) {
+  absl::Status admitted = Admit(service, exchange, route, context);
+  if (admitted.ok() && service.draining) admitted = Unavailable("the service is shutting down");
+  if (!admitted.ok()) co_return co_await SendError(service, exchange, context, admitted);
+  const auto socket = exchange.transport().ToWebSocket(exchange.raw_header());
+  const IoError error = co_await socket->Accept(kMaxSocketMessage, kSocketIdle);
+  if (error) co_return;
+  active.reset();  // the session counts its utterances
+  co_await ServeSocket(service, *socket, context);
+}
 
 // Lets the service end the connection.
 class Listed {
@@ -197,7 +197,7 @@ Awaitable<void> ServeConnection(Service& service, std::unique_ptr<Transport> tra
     const Route* route = FindRoute(exchange.method(), exchange.path(), allowed);
     const bool is_socket = exchange.wants_websocket() && route != nullptr && route->takes_sockets;
     if (is_socket) {
-      co_await UpgradeToSocket(service, exchange, context, *route);
+      co_await UpgradeToSocket(service, exchange, context, *route, active);
     } else {
       co_await Answer(service, exchange, context, route, allowed);
     }

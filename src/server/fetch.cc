@@ -38,6 +38,7 @@ Awaitable<absl::Status> FetchUrl(Service& service, const std::string& text, Uplo
   request.url = *url;
   request.deadline = std::chrono::steady_clock::now() + kFetchTime;
   request.max_bytes = service.http.max_body_bytes;
+  request.tls = service.client_tls;
   std::function<absl::Status(std::string_view)> receive = [&file](std::string_view piece) {
     return (*file)->Append(piece);
   };

@@ -5,13 +5,12 @@
 
 #include "server/assets.h"
 #include "service/api_error.h"
+#include "service/json_text.h"
 
 namespace tutti {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-std::string Dump(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
 
 Json ModelJson(const LoadedModel& model) {
   return {{"id", model.name}, {"object", "model"}, {"created", 0}, {"owned_by", "tutti"}};
@@ -57,12 +56,12 @@ Awaitable<void> HandleModels(Service& service, HttpExchange& exchange, RequestCo
   if (exchange.path().starts_with(kPrefix)) {
     const auto model = service.models->Find(exchange.path().substr(kPrefix.size()));
     if (!model.ok()) co_return co_await SendError(service, exchange, context, model.status());
-    co_return co_await exchange.Send(200, "application/json", Dump(ModelJson(**model)));
+    co_return co_await exchange.Send(200, "application/json", JsonText(ModelJson(**model)));
   }
   Json data = Json::array();
   for (const auto& model : service.models->all()) data.push_back(ModelJson(*model));
   const Json list = {{"object", "list"}, {"data", data}};
-  co_await exchange.Send(200, "application/json", Dump(list));
+  co_await exchange.Send(200, "application/json", JsonText(list));
 }
 
 Awaitable<void> HandleStatus(Service& service, HttpExchange& exchange, RequestContext&) {
@@ -90,7 +89,7 @@ Awaitable<void> HandleStatus(Service& service, HttpExchange& exchange, RequestCo
                        {"uptime_s", uptime.count()},
                        {"draining", service.draining},
                        {"models", models}};
-  co_await exchange.Send(200, "application/json", Dump(status));
+  co_await exchange.Send(200, "application/json", JsonText(status));
 }
 
 Awaitable<void> HandleMetrics(Service& service, HttpExchange& exchange, RequestContext&) {
@@ -109,7 +108,7 @@ Awaitable<void> HandleHealth(Service& service, HttpExchange& exchange, RequestCo
   Json loaded = Json::array();
   for (const auto& model : service.models->all()) loaded.push_back(model->name);
   const Json health = {{"status", "ok"}, {"device", "cpu"}, {"models_loaded", loaded}};
-  co_await exchange.Send(200, "application/json", Dump(health));
+  co_await exchange.Send(200, "application/json", JsonText(health));
 }
 
 Awaitable<void> HandleAlive(Service&, HttpExchange& exchange, RequestContext&) {

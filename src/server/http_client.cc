@@ -76,6 +76,19 @@ Awaitable<absl::StatusOr<Tcp::endpoint>> Resolve(const ClientRequest& request) {
 
 }  // namespace
 
+absl::StatusOr<std::shared_ptr<asio::ssl::context>> MakeClientTls(const std::string& ca_certificates) {
+  using Context = asio::ssl::context;
+  auto tls = std::make_shared<Context>(Context::tls_client);
+  IoError error;
+  tls->set_options(Context::default_workarounds | Context::no_tlsv1 | Context::no_tlsv1_1, error);
+  if (!error) tls->set_verify_mode(asio::ssl::verify_peer, error);
+  if (!error && ca_certificates.empty()) tls->set_default_verify_paths(error);
+  if (error) return absl::InternalError(fmt::format("TLS: {}", error.message()));
+  if (!ca_certificates.empty()) tls->load_verify_file(ca_certificates, error);
+  if (error) return InvalidArgument("security.ca_certificates: {}: {}", ca_certificates, error.message());
+  return tls;
+}
+
 Awaitable<absl::StatusOr<int>> SendRequest(ClientRequest request,
                                            std::function<absl::Status(std::string_view)> receive) {
   const auto endpoint = co_await Resolve(request);
@@ -89,10 +102,7 @@ Awaitable<absl::StatusOr<int>> SendRequest(ClientRequest request,
     if (error) co_return Failure(request.url, error);
     co_return co_await Exchange(stream, request, receive);
   }
-  asio::ssl::context tls(asio::ssl::context::tls_client);
-  tls.set_default_verify_paths(error);
-  tls.set_verify_mode(asio::ssl::verify_peer, error);
-  beast::ssl_stream<beast::tcp_stream> stream(executor, tls);
+  beast::ssl_stream<beast::tcp_stream> stream(executor, *request.tls);
   stream.set_verify_callback(asio::ssl::host_name_verification(request.url.host), error);
   SSL_set_tlsext_host_name(stream.native_handle(), request.url.host.c_str());
   beast::get_lowest_layer(stream).expires_at(request.deadline);

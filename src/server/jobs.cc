@@ -28,7 +28,7 @@ absl::StatusOr<JobRunner::Prepared> Prepare(Service& service, const Job& job) {
   TUTTI_RETURN_IF_ERROR(fields.AddJson(job.parameters));
   TUTTI_ASSIGN_OR_RETURN(const auto model, service.models->Find(fields.Text("model")));
   TUTTI_ASSIGN_OR_RETURN(TranscribeOptions options,
-                         ReadTranscribeOptions(fields, model->recognizer->default_vad_options(), service.bounds));
+                         ReadTranscribeOptions(fields, model->recognizer->default_vad_options(), service.bounds()));
   if (!fields.Has("priority")) options.priority = Priority::kBatch;
   std::error_code ignored;
   const auto bytes = static_cast<int64_t>(std::filesystem::file_size(job.audio_path, ignored));
@@ -41,19 +41,21 @@ absl::StatusOr<JobRunner::Prepared> Prepare(Service& service, const Job& job) {
       .submit = [model](Dispatcher::Work work) { return model->dispatcher->Submit(std::move(work)); }};
 }
 
+// From any thread.
 void Post(Service& service, const std::string& text, std::vector<std::pair<std::string, std::string>> headers,
           std::string body, WebhookSender::Done done) {
-  const auto url = CheckUrl(service, "webhook", text);
-  if (!url.ok()) return done(url.status());
   ClientRequest request;
   request.method = "POST";
-  request.url = *url;
   request.headers = std::move(headers);
   request.body = std::move(body);
   request.deadline = std::chrono::steady_clock::now() + kWebhookTime;
   request.allow_private = true;  // the operator has named the host
   request.max_bytes = kMaxWebhookAnswer;
-  auto run = [request = std::move(request), done = std::move(done)]() mutable -> Awaitable<void> {
+  auto run = [&service, text, request = std::move(request), done = std::move(done)]() mutable -> Awaitable<void> {
+    const auto url = CheckUrl(service, "webhook", text);
+    if (!url.ok()) co_return done(url.status());
+    request.url = *url;
+    request.tls = service.client_tls;
     std::function<absl::Status(std::string_view)> drop = [](std::string_view) { return absl::OkStatus(); };
     const auto answer = co_await SendRequest(std::move(request), std::move(drop));
     done(answer);
@@ -83,6 +85,7 @@ absl::Status StartJobs(Service& service) {
     const nlohmann::ordered_json line = {{"what", Message(status)}};
     service.log->Write(LogLevel::kError, "jobs", line);
   };
+  parts.count_audio = [spool = service.spool](int64_t bytes) { spool->Count(bytes); };
   TUTTI_ASSIGN_OR_RETURN(service.jobs,
                          JobRunner::Create(*service.job_store, service.job_clock, runner, std::move(parts)));
   return absl::OkStatus();

@@ -22,7 +22,7 @@ std::string IdOf(const HttpExchange& exchange) { return std::string(exchange.pat
 absl::Status CheckJob(Service& service, const Upload& upload) {
   TUTTI_ASSIGN_OR_RETURN(const auto model, service.models->Find(upload.fields.Text("model")));
   TUTTI_RETURN_IF_ERROR(
-      ReadTranscribeOptions(upload.fields, model->recognizer->default_vad_options(), service.bounds).status());
+      ReadTranscribeOptions(upload.fields, model->recognizer->default_vad_options(), service.bounds()).status());
   const std::string webhook = upload.fields.Text("webhook");
   if (!webhook.empty()) TUTTI_RETURN_IF_ERROR(CheckUrl(service, "webhook", webhook).status());
   for (const char* known : {"name", "url"}) upload.fields.Has(known);
@@ -46,7 +46,16 @@ absl::StatusOr<Job> Store(Service& service, const Upload& upload, const std::str
     unlink(job.audio_path.c_str());
     return submitted;
   }
+  upload.file->HandOver();
   return job;
+}
+
+// What a client may know of it.
+absl::Status NotStored(Service& service, const RequestContext& context, const absl::Status& status) {
+  if (!absl::IsResourceExhausted(status) && !absl::IsUnavailable(status)) return status;
+  const nlohmann::ordered_json line = {{"request_id", context.request_id}, {"what", Message(status)}};
+  service.log->Write(LogLevel::kError, "job not stored", line);
+  return Unavailable("the service cannot store the job now; try again later");
 }
 
 }  // namespace
@@ -59,7 +68,10 @@ Awaitable<void> HandleNewJob(Service& service, HttpExchange& exchange, RequestCo
   if (!checked.ok()) co_return co_await SendError(service, exchange, context, checked);
   auto store = [&service, &upload, &context] { return Store(service, *upload, context.tenant); };
   const auto job = co_await RunBlocking(service, std::move(store));
-  if (!job.ok()) co_return co_await SendError(service, exchange, context, job.status());
+  if (!job.ok()) {
+    const absl::Status told = NotStored(service, context, job.status());
+    co_return co_await SendError(service, exchange, context, told);
+  }
   exchange.AddHeader("Location", fmt::format("{}/{}", kJobs, job->id));
   co_await exchange.Send(202, "application/json", JobJson(*job));
 }

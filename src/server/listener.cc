@@ -71,6 +71,9 @@ absl::Status BecomeUser(const std::string& user) {
   if (initgroups(entry->pw_name, entry->pw_gid) != 0 || setgid(entry->pw_gid) != 0 || setuid(entry->pw_uid) != 0) {
     return InvalidArgument("security.user: cannot become {}: {}", user, std::strerror(errno));
   }
+  if (entry->pw_uid != 0 && (setuid(0) == 0 || seteuid(0) == 0)) {
+    return absl::InternalError(fmt::format("security.user: {} could become root again", user));
+  }
   return absl::OkStatus();
 }
 

@@ -45,9 +45,7 @@ Awaitable<void> HandleOpenAiTranscription(Service& service, HttpExchange& exchan
   if (!request.ok()) co_return co_await SendError(service, exchange, context, request.status());
   const auto model = service.models->Find(request->model);
   if (!model.ok()) co_return co_await SendError(service, exchange, context, model.status());
-  TranscribeOptions options;
-  options.priority = Priority::kInteractive;
-  options.max_duration_ms = service.bounds.max_duration_ms;
+  TranscribeOptions options = InteractiveOptions(service.bounds());
   const auto deadline = DeadlineOf(exchange);
   if (!deadline.ok()) co_return co_await SendError(service, exchange, context, deadline.status());
   options.deadline = *deadline;

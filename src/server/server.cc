@@ -1,5 +1,7 @@
 #include "server/server.h"
 
+#include <fmt/ranges.h>
+
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/signal_set.hpp>
@@ -9,6 +11,7 @@
 #include <utility>
 
 #include "server/connection.h"
+#include "server/http_client.h"
 #include "server/jobs.h"
 #include "server/listener.h"
 #include "server/service.h"
@@ -36,12 +39,15 @@ absl::StatusOr<std::shared_ptr<const KeyStore>> LoadKeys(const ServeOptions& opt
 }  // namespace
 
 struct Server::Parts {
-  explicit Parts(const ServeOptions& options) : service(options, io), acceptor(io), signals(io), stop(io) {}
+  Parts(const ServeOptions& options, OptionsReader reader)
+      : service(options, io), acceptor(io), signals(io), stop(io), reread(std::move(reader)) {}
 
   Awaitable<void> AcceptLoop();
   void Begin(Tcp::socket socket);
   Awaitable<void> SignalLoop();
   Awaitable<void> Reload();
+  // The options that a reload ends with; Validate has passed them. Logs the settings that cannot change now.
+  Awaitable<absl::StatusOr<ServeOptions>> RereadOptions();
   Awaitable<void> Drain();
   void StartDraining();
   // Ends all coroutines, so that Run returns.
@@ -57,6 +63,7 @@ struct Server::Parts {
   std::unique_ptr<asio::ssl::context> tls;
   asio::signal_set signals;
   asio::steady_timer stop;
+  const OptionsReader reread;
   bool ended = false;
   bool finished_all = true;
 };
@@ -71,14 +78,16 @@ Server::~Server() {
   service.blocking.join();
 }
 
-absl::StatusOr<std::unique_ptr<Server>> Server::Create(const ServeOptions& options, ModelTable::Loader loader) {
+absl::StatusOr<std::unique_ptr<Server>> Server::Create(const ServeOptions& options, ModelTable::Loader loader,
+                                                       OptionsReader reread) {
   TUTTI_RETURN_IF_ERROR(Validate(options));
-  auto parts = std::make_unique<Parts>(options);
+  auto parts = std::make_unique<Parts>(options, std::move(reread));
   Service& service = parts->service;
   service.log = std::make_unique<Log>(stderr, ParseLevel(options.log.level));
   TUTTI_ASSIGN_OR_RETURN(parts->tls, MakeTls(options.listen));
   TUTTI_ASSIGN_OR_RETURN(parts->acceptor, Listen(parts->io, options.listen));
   TUTTI_ASSIGN_OR_RETURN(service.keys, LoadKeys(options));
+  TUTTI_ASSIGN_OR_RETURN(service.client_tls, MakeClientTls(options.security.ca_certificates));
   TUTTI_RETURN_IF_ERROR(BecomeUser(options.security.user));
   TUTTI_ASSIGN_OR_RETURN(service.spool, Spool::Create(options.files.spool, options.limits.spool_bytes));
   TUTTI_ASSIGN_OR_RETURN(service.models, ModelTable::Load(options, std::move(loader)));
@@ -95,7 +104,8 @@ std::string Server::url() const {
 }
 
 bool Server::Run() {
-  std::signal(SIGPIPE, SIG_IGN);
+  // Writing beyond a limit is an error of that write, not the end of the service.
+  for (const int signal : {SIGPIPE, SIGXFSZ}) std::signal(signal, SIG_IGN);
   for (const int signal : {SIGTERM, SIGINT, SIGHUP}) parts_->signals.add(signal);
   asio::co_spawn(parts_->io, parts_->AcceptLoop(), asio::detached);
   asio::co_spawn(parts_->io, parts_->SignalLoop(), asio::detached);
@@ -160,17 +170,48 @@ Awaitable<void> Server::Parts::SignalLoop() {
   }
 }
 
+Awaitable<absl::StatusOr<ServeOptions>> Server::Parts::RereadOptions() {
+  if (!reread) co_return service.options;
+  auto read = [this] { return reread(); };
+  const auto wanted = co_await RunBlocking(service, std::move(read));
+  if (!wanted.ok()) co_return wanted.status();
+  if (const absl::Status valid = Validate(*wanted); !valid.ok()) co_return valid;
+  std::vector<std::string> kept;
+  ServeOptions options = OptionsAfterReload(service.options, *wanted, kept);
+  if (const absl::Status valid = Validate(options); !valid.ok()) {
+    co_return WithContext(valid, fmt::format("with {} as before, until a restart", fmt::join(kept, ", ")));
+  }
+  for (const std::string& setting : kept) {
+    const Json line = {{"setting", setting}};
+    service.log->Write(LogLevel::kWarning, "setting needs a restart", line);
+  }
+  co_return options;
+}
+
 Awaitable<void> Server::Parts::Reload() {
-  const auto keys = LoadKeys(service.options);
-  if (keys.ok()) service.keys = *keys;
-  auto reload = [this] { return service.models->Reload(); };
-  const absl::Status models = co_await RunBlocking(service, std::move(reload));
-  for (const absl::Status& status : {keys.status(), models}) {
-    if (status.ok()) continue;
+  const auto log_failure = [this](const absl::Status& status) {
     const Json line = {{"what", Message(status)}};
     service.log->Write(LogLevel::kError, "reload failed", line);
+  };
+  const auto options = co_await RereadOptions();
+  if (!options.ok()) co_return log_failure(options.status());
+  const auto keys = LoadKeys(*options);
+  const auto client_tls = MakeClientTls(options->security.ca_certificates);
+  for (const absl::Status& status : {keys.status(), client_tls.status()}) {
+    if (!status.ok()) co_return log_failure(status);
   }
-  if (keys.ok() && models.ok()) service.log->Write(LogLevel::kInfo, "reloaded", Json::object());
+  service.keys = *keys;
+  service.client_tls = *client_tls;
+  const auto models_before = std::exchange(service.options, *options).models;
+  service.TakeLimits();
+  service.log->SetLeast(ParseLevel(options->log.level));
+  auto reload = [this, options = *options] { return service.models->Reload(options); };
+  const absl::Status models = co_await RunBlocking(service, std::move(reload));
+  if (!models.ok()) {
+    service.options.models = models_before;
+    co_return log_failure(models);
+  }
+  service.log->Write(LogLevel::kInfo, "reloaded", Json::object());
 }
 
 void Server::Parts::StartDraining() {

@@ -16,8 +16,13 @@ struct Service;
 // SIGHUP while it runs.
 class Server {
  public:
+  // Reads the options anew, from wherever they came. May block.
+  using OptionsReader = std::function<absl::StatusOr<ServeOptions>()>;
+
   // Opens the port, becomes options.security.user, loads the keys and the models. Errors name the option at fault.
-  static absl::StatusOr<std::unique_ptr<Server>> Create(const ServeOptions& options, ModelTable::Loader loader);
+  // Without `reread` SIGHUP finds the same options again.
+  static absl::StatusOr<std::unique_ptr<Server>> Create(const ServeOptions& options, ModelTable::Loader loader,
+                                                        OptionsReader reread = nullptr);
   ~Server();
 
   Server(const Server&) = delete;
@@ -27,7 +32,8 @@ class Server {
   std::string url() const;
 
   // Until a signal ends it, or Stop, then drains: accepts nothing, finishes what was accepted, for drain_seconds at
-  // most. SIGHUP loads keys and models anew. Returns false when something was left unfinished.
+  // most. SIGHUP reads options, keys and models anew: options that are wrong change nothing, those that need a restart
+  // are logged, and what cannot be loaded stays as it was. Returns false when something was left unfinished.
   bool Run();
   // From any thread.
   void Stop();

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <boost/asio/thread_pool.hpp>
 #include <chrono>
 #include <cstdint>
@@ -22,6 +23,10 @@
 #include "service/spool.h"
 #include "service/transcribe_fields.h"
 
+namespace boost::asio::ssl {
+class context;
+}
+
 namespace tutti {
 
 // What all requests share. Each part has a thread contract of its own; the plain members belong to the service's
@@ -31,22 +36,31 @@ struct Service {
       : options(serve_options),
         io(context),
         limiter(serve_options.limits.requests_per_minute, serve_options.limits.request_burst) {
+    TakeLimits();
+  }
+
+  // To be called when options.limits has changed.
+  void TakeLimits() {
     http.max_body_bytes = options.limits.max_body_bytes;
     http.header_time = std::chrono::milliseconds(static_cast<int64_t>(options.limits.header_seconds * 1000));
     http.body_time = std::chrono::milliseconds(static_cast<int64_t>(options.limits.body_seconds * 1000));
-    bounds.max_duration_ms = static_cast<int64_t>(options.limits.max_audio_seconds * 1000);
+    max_duration_ms = static_cast<int64_t>(options.limits.max_audio_seconds * 1000);
+    limiter.SetRate(options.limits.requests_per_minute, options.limits.request_burst);
+    if (spool != nullptr) spool->SetMaxBytes(options.limits.spool_bytes);
   }
+  RequestBounds bounds() const { return {.max_duration_ms = max_duration_ms}; }  // thread-safe
 
-  const ServeOptions options;
+  ServeOptions options;  // a reload changes them
   asio::io_context& io;
   asio::thread_pool blocking{2};  // for what waits: disks, databases, loading
   HttpLimits http;
-  RequestBounds bounds;
+  std::atomic<int64_t> max_duration_ms;  // jobs ask for it on a thread of theirs
   std::unique_ptr<ModelTable> models;
   std::shared_ptr<Spool> spool;
   RateLimiter limiter;
   Metrics metrics;
   std::unique_ptr<Log> log;
+  std::shared_ptr<asio::ssl::context> client_tls;  // for calls to others
 
   JobClock job_clock;
   std::unique_ptr<JobStore> job_store;   // null: jobs are off

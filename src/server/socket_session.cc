@@ -36,9 +36,11 @@ struct Utterance {
   std::map<int64_t, LiveAudio::Sentence> open;          // sentences that are being recognised; without their samples
   std::map<int64_t, absl::StatusOr<Transcript>> early;  // results that wait for those before them
   std::map<int64_t, StableText> partial;
-  int64_t sentences = 0;   // that were submitted
-  int64_t next = 0;        // to be answered
-  bool is_closed = false;  // no more audio will come
+  int64_t sentences = 0;                   // that were submitted
+  int64_t next = 0;                        // to be answered
+  bool is_closed = false;                  // no more audio will come
+  bool wants_end = false;                  // the client waits for a frame that says that this was all
+  absl::Status failed = absl::OkStatus();  // the first answer that was an error
 };
 
 class Session {
@@ -70,7 +72,9 @@ class Session {
   absl::Status SubmitPartial();
 
   Awaitable<void> Answer(Letter letter);
-  Awaitable<void> AnswerSentences(Utterance& utterance);
+  Awaitable<void> AnswerSentences(int64_t number);
+  // Its last answer; it is gone after that.
+  Awaitable<void> SayLast(int64_t number, std::string answer);
   Awaitable<void> Say(std::string text);
   // A drain waits for utterances, not for connections.
   void CountUtterances();
@@ -82,12 +86,14 @@ class Session {
 
   // What the client has said last, for the next utterance.
   SocketMode mode_ = SocketMode::kOffline;
+  bool mode_is_given_ = false;
   std::string name_ = "wav-default-id", format_ = "pcm", model_;
   int rate_ = 16000;
 
   std::map<int64_t, Utterance> utterances_;  // by number, until they are answered
   int64_t number_ = -1;                      // of the one whose audio comes in; its entry exists while is_open_
   bool is_open_ = false;
+  absl::Status refused_;             // why audio is passed over until the next text frame; the client has been told
   std::shared_ptr<SpoolFile> file_;  // its audio, offline
   std::shared_ptr<LiveAudio> live_;  // else
   int64_t next_partial_ms_ = kFirstPartialMs;
@@ -96,6 +102,7 @@ class Session {
   std::map<int64_t, std::shared_ptr<Dispatcher::Ticket>> tickets_;  // of what runs
   int64_t submitted_ = 0;
 
+  std::vector<std::string> ends_;   // of utterances that came to nothing; to be said after their errors
   bool is_counted_ = false;         // in service_.active
   std::deque<std::string> outbox_;  // the front is being written
 };
@@ -116,6 +123,7 @@ Awaitable<void> Session::Read() {
       context_.error_code = absl::StatusCodeToString(done.code());
       co_await Say(RenderSocketError(mode_, name_, done));
     }
+    for (std::string& end : std::exchange(ends_, {})) co_await Say(std::move(end));
   }
 }
 
@@ -146,16 +154,25 @@ Awaitable<void> Session::Say(std::string text) {
 Awaitable<absl::Status> Session::Command(const std::string& text) {
   const auto command = ParseSocketCommand(text);
   if (!command.ok()) co_return command.status();
-  if (command->mode && !is_open_) mode_ = *command->mode;
+  if (command->mode && !is_open_) {
+    mode_ = *command->mode;
+    mode_is_given_ = true;
+  } else if (command->is_live && !mode_is_given_ && !is_open_) {
+    mode_ = SocketMode::kTwoPass;
+  }
   if (command->wav_name) name_ = *command->wav_name;
   if (command->wav_format) format_ = *command->wav_format;
   if (command->audio_fs) rate_ = *command->audio_fs;
   if (command->model) model_ = *command->model;
+  const absl::Status refused = std::exchange(refused_, absl::OkStatus());
   if (command->is_speaking.value_or(true)) co_return absl::OkStatus();
+  absl::Status ended = refused;
+  if (ended.ok() && !is_open_) ended = Begin();
   if (!is_open_) {
-    if (const absl::Status begun = Begin(); !begun.ok()) co_return begun;
+    if (command->is_end) ends_.push_back(RenderSocketEnd(mode_, name_, ended));
+    if (!refused.ok()) co_return absl::OkStatus();  // has been told
+    co_return ended;
   }
-  absl::Status ended;
   if (live_ != nullptr) {
     ended = co_await Live("", true);
     live_ = nullptr;
@@ -166,8 +183,11 @@ Awaitable<absl::Status> Session::Command(const std::string& text) {
   is_open_ = false;
   if (!ended.ok()) {
     utterances_.erase(number_);
+    if (command->is_end) ends_.push_back(RenderSocketEnd(mode_, name_, ended));
   } else {
-    utterances_[number_].is_closed = true;
+    Utterance& utterance = utterances_[number_];
+    utterance.is_closed = true;
+    utterance.wants_end = command->is_end;
     letters_->Put({.kind = Letter::Kind::kEnd, .utterance = number_});
   }
   co_return ended;
@@ -194,14 +214,23 @@ absl::Status Session::Begin() {
 }
 
 Awaitable<absl::Status> Session::Audio(std::string bytes) {
+  if (!refused_.ok()) co_return absl::OkStatus();
   if (!is_open_) {
-    if (const absl::Status begun = Begin(); !begun.ok()) co_return begun;
+    refused_ = Begin();
+    if (!refused_.ok()) co_return refused_;
   }
   if (live_ != nullptr) co_return co_await Live(std::move(bytes), false);
   if (file_->bytes() + std::ssize(bytes) > service_.http.max_body_bytes) {
-    co_return absl::OutOfRangeError(fmt::format("the recording has more than {} bytes", service_.http.max_body_bytes));
+    refused_ = absl::OutOfRangeError(fmt::format("the recording has more than {} bytes", service_.http.max_body_bytes));
+  } else {
+    refused_ = file_->Append(bytes);
   }
-  co_return file_->Append(bytes);
+  if (refused_.ok()) co_return absl::OkStatus();
+  // With a piece missing it is another recording.
+  is_open_ = false;
+  file_ = nullptr;
+  utterances_.erase(number_);
+  co_return refused_;
 }
 
 Awaitable<absl::Status> Session::Live(std::string bytes, bool is_final) {
@@ -256,10 +285,8 @@ absl::Status Session::SubmitPartial() {
 absl::Status Session::Submit(Letter::Kind kind, int64_t sentence, AudioInput input, double seconds, bool use_vad,
                              std::shared_ptr<SpoolFile> file) {
   const Utterance& utterance = utterances_[number_];
-  TranscribeOptions options;
+  TranscribeOptions options = InteractiveOptions(service_.bounds());
   options.use_vad = use_vad;
-  options.priority = Priority::kInteractive;
-  options.max_duration_ms = service_.bounds.max_duration_ms;
   if (kind == Letter::Kind::kRecording && format_ == "pcm") options.raw_format = fmt::format("s16le:{}:1", rate_);
   const int64_t id = submitted_++;
   auto on_done = [letters = letters_, kind, number = number_, sentence,
@@ -285,8 +312,8 @@ Awaitable<void> Session::Answer(Letter letter) {
                                ? RenderSocketResult(utterance.name, *letter.result)
                                : RenderSocketError(utterance.mode, utterance.name, letter.result.status());
       if (letter.result.ok()) Account(service_, context_, utterance.model->name, *letter.result);
-      utterances_.erase(found);
-      co_return co_await Say(std::move(answer));
+      utterance.failed = letter.result.status();
+      co_return co_await SayLast(letter.utterance, std::move(answer));
     }
     case Letter::Kind::kPartial: {
       if (letter.utterance == number_ && letter.sentence == utterance.sentences) partial_runs_ = false;
@@ -298,20 +325,31 @@ Awaitable<void> Session::Answer(Letter letter) {
     }
     case Letter::Kind::kSentence:
       utterance.early.emplace(letter.sentence, std::move(letter.result));
-      co_return co_await AnswerSentences(utterance);
+      co_return co_await AnswerSentences(letter.utterance);
     case Letter::Kind::kEnd: {
       if (utterance.mode == SocketMode::kOffline) co_return;  // its recording answers
       const bool nothing_was_said = utterance.sentences == 0;
       if (!nothing_was_said && utterance.next < utterance.sentences) co_return;
       std::string answer = RenderSocketSentence(utterance.mode, utterance.name, {}, "", true);
-      utterances_.erase(found);
-      co_return co_await Say(std::move(answer));
+      co_return co_await SayLast(letter.utterance, std::move(answer));
     }
   }
 }
 
-Awaitable<void> Session::AnswerSentences(Utterance& utterance) {
+Awaitable<void> Session::SayLast(int64_t number, std::string answer) {
+  const Utterance last = std::move(utterances_.extract(number).mapped());
+  co_await Say(std::move(answer));
+  if (!last.wants_end) co_return;
+  std::string end = RenderSocketEnd(last.mode, last.name, last.failed);
+  co_await Say(std::move(end));
+}
+
+Awaitable<void> Session::AnswerSentences(int64_t number) {
   while (true) {
+    // While an answer left, more can have happened.
+    const auto found = utterances_.find(number);
+    if (found == utterances_.end()) co_return;
+    Utterance& utterance = found->second;
     const auto ready = utterance.early.find(utterance.next);
     if (ready == utterance.early.end()) co_return;
     const absl::StatusOr<Transcript> result = std::move(ready->second);
@@ -325,6 +363,7 @@ Awaitable<void> Session::AnswerSentences(Utterance& utterance) {
     std::string answer;
     if (!result.ok()) {
       answer = RenderSocketError(utterance.mode, utterance.name, result.status());
+      utterance.failed.Update(result.status());
     } else {
       Account(service_, context_, utterance.model->name, *result);
       Segment segment{place.start_ms, place.end_ms, 0, result->text, {}};
@@ -338,9 +377,8 @@ Awaitable<void> Session::AnswerSentences(Utterance& utterance) {
       const std::string text = utterance.mode == SocketMode::kOnline ? told.Finish(result->text) : result->text;
       answer = RenderSocketSentence(utterance.mode, utterance.name, segment, text, is_last);
     }
-    if (is_last) std::erase_if(utterances_, [&](const auto& entry) { return &entry.second == &utterance; });
+    if (is_last) co_return co_await SayLast(number, std::move(answer));
     co_await Say(std::move(answer));
-    if (is_last) co_return;
   }
 }
 

@@ -66,7 +66,7 @@ absl::StatusOr<Accepted> Accept(Service& service, const HttpExchange& exchange, 
   TUTTI_ASSIGN_OR_RETURN(accepted.model, service.models->Find(fields.Text("model")));
   TUTTI_ASSIGN_OR_RETURN(
       TranscribeOptions options,
-      ReadTranscribeOptions(fields, accepted.model->recognizer->default_vad_options(), service.bounds));
+      ReadTranscribeOptions(fields, accepted.model->recognizer->default_vad_options(), service.bounds()));
   std::vector<std::string> names;
   for (const auto& [name, format] : kFormats) names.emplace_back(name);
   TUTTI_ASSIGN_OR_RETURN(const std::string format, fields.Choice("format", names));
@@ -87,10 +87,8 @@ Awaitable<absl::StatusOr<Transcript>> TranscribePlainly(Service& service, HttpEx
                                                         RequestContext& context, Upload& upload) {
   const auto model = service.models->Find("");
   if (!model.ok()) co_return model.status();
-  TranscribeOptions options;
-  options.priority = Priority::kInteractive;
-  options.max_duration_ms = service.bounds.max_duration_ms;
-  auto pending = PendingTranscription::Start(service, context, *model, upload, std::move(options), false);
+  auto pending =
+      PendingTranscription::Start(service, context, *model, upload, InteractiveOptions(service.bounds()), false);
   if (!pending.ok()) co_return pending.status();
   auto result = co_await (*pending)->Result(exchange.transport());
   if (result.ok()) Account(service, context, (*model)->name, *result);

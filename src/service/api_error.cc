@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "absl/strings/cord.h"
+#include "service/json_text.h"
 
 namespace tutti {
 namespace {
@@ -107,7 +108,7 @@ std::string ErrorJson(const absl::Status& status) {
                       {"type", TypeOf(HttpStatusOf(status))},
                       {"param", field ? Json(std::string(*field)) : Json(nullptr)},
                       {"code", CodeOf(status)}};
-  return Json{{"error", error}}.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return JsonText({{"error", error}});
 }
 
 }  // namespace tutti

@@ -189,6 +189,17 @@ absl::Status Validate(const ServeOptions& options) {
   return absl::OkStatus();
 }
 
+ServeOptions OptionsAfterReload(const ServeOptions& running, const ServeOptions& wanted,
+                                std::vector<std::string>& kept) {
+  ServeOptions options = wanted;
+  for (const ServeSetting& setting : ServeSettings()) {
+    if (!setting.needs_restart || setting.toml(running) == setting.toml(wanted)) continue;
+    setting.copy(options, running);
+    kept.push_back(fmt::format("{}.{}", setting.section, setting.name));
+  }
+  return options;
+}
+
 std::string PrintConfig(const ServeOptions& options) {
   std::string text, section;
   for (const ServeSetting& setting : ServeSettings()) {

@@ -50,6 +50,7 @@ struct ServeOptions {
     std::string keys = "";  // file of tutti keys; empty: everybody is welcome
     std::vector<std::string> cors_origins;
     std::vector<std::string> allow_url;  // hosts from which {"url": …} may fetch
+    std::string ca_certificates = "";    // PEM file, for calls to these hosts; empty: the system's
     std::string webhook_secret = "";     // signs webhooks
     std::string user = "";               // to become after binding, when started as root
   } security;
@@ -63,12 +64,14 @@ struct ServeSetting {
   std::string section, name;  // [limits] queue_seconds; the flag is --queue-seconds
   std::string help;
   bool is_list = false;
-  bool is_switch = false;  // its flag needs no value: --insecure
-  bool is_secret = false;  // PrintConfig leaves it out
+  bool is_switch = false;      // its flag needs no value: --insecure
+  bool is_secret = false;      // PrintConfig leaves it out
+  bool needs_restart = false;  // a running service cannot change it
   // Parses and stores; InvalidArgument says what was found and what was expected, without the option's name. A list
   // gets all its values, everything else exactly one. Nothing is stored on an error.
   std::function<absl::Status(ServeOptions&, const std::vector<std::string>&)> set;
   std::function<std::string(const ServeOptions&)> toml;  // its value as TOML
+  std::function<void(ServeOptions& to, const ServeOptions& from)> copy;
 
   std::string flag() const;         // --queue-seconds; --log-level
   std::string environment() const;  // TUTTI_LIMITS_QUEUE_SECONDS
@@ -88,6 +91,11 @@ absl::StatusOr<ServeOptions> ResolveServeOptions(const ServeOptions& defaults, c
 // Options that make no sense together: half of TLS, a public address without keys and without insecure, …; of several
 // problems the first.
 absl::Status Validate(const ServeOptions& options);
+
+// What a running service makes of options that were read anew: `wanted`, but for the settings that need a restart,
+// which stay as they are in `running`. Those of them that differ are put into `kept`, by section.name.
+ServeOptions OptionsAfterReload(const ServeOptions& running, const ServeOptions& wanted,
+                                std::vector<std::string>& kept);
 
 // As a TOML file that gives the same options; the webhook secret is left out.
 std::string PrintConfig(const ServeOptions& options);

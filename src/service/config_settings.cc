@@ -20,8 +20,10 @@ struct Field {
   static const auto& In(const ServeOptions& options) { return options.*section.*field; }
 };
 
+template <typename At>
 ServeSetting Named(const char* section, const char* name, const char* help) {
   ServeSetting setting;
+  setting.copy = [](ServeOptions& to, const ServeOptions& from) { At::In(to) = At::In(from); };
   setting.section = section;
   setting.name = name;
   setting.help = help;
@@ -78,7 +80,7 @@ constexpr std::pair<std::string_view, int> kSizeUnits[] = {{"TiB", 40}, {"GiB", 
 
 template <typename At>
 ServeSetting Whole(const char* section, const char* name, int minimum, int maximum, const char* help) {
-  ServeSetting setting = Named(section, name, help);
+  ServeSetting setting = Named<At>(section, name, help);
   setting.set = [minimum, maximum](ServeOptions& options, const Values& values) {
     const auto value = Parsed<int>(values[0]);
     if (!value || *value < minimum || *value > maximum) {
@@ -94,7 +96,7 @@ ServeSetting Whole(const char* section, const char* name, int minimum, int maxim
 // Any finite number > 0, or ≥ 0 with `zero`.
 template <typename At>
 ServeSetting Number(const char* section, const char* name, bool zero, const char* help) {
-  ServeSetting setting = Named(section, name, help);
+  ServeSetting setting = Named<At>(section, name, help);
   setting.set = [zero](ServeOptions& options, const Values& values) {
     const auto value = Parsed<double>(values[0]);
     if (!value) return InvalidArgument("{}, expected a number", values[0]);
@@ -111,7 +113,7 @@ ServeSetting Number(const char* section, const char* name, bool zero, const char
 
 template <typename At>
 ServeSetting Size(const char* section, const char* name, const char* help) {
-  ServeSetting setting = Named(section, name, help);
+  ServeSetting setting = Named<At>(section, name, help);
   setting.set = [](ServeOptions& options, const Values& values) {
     std::string_view digits = values[0];
     int shift = 0;
@@ -142,7 +144,7 @@ ServeSetting Size(const char* section, const char* name, const char* help) {
 
 template <typename At>
 ServeSetting Switch(const char* section, const char* name, const char* help) {
-  ServeSetting setting = Named(section, name, help);
+  ServeSetting setting = Named<At>(section, name, help);
   setting.is_switch = true;
   setting.set = [](ServeOptions& options, const Values& values) {
     if (values[0] != "true" && values[0] != "false") return InvalidArgument("{}, expected true or false", values[0]);
@@ -157,7 +159,7 @@ ServeSetting Switch(const char* section, const char* name, const char* help) {
 template <typename At>
 ServeSetting Text(const char* section, const char* name, const char* help,
                   std::function<std::string(const std::string&)> problem = nullptr) {
-  ServeSetting setting = Named(section, name, help);
+  ServeSetting setting = Named<At>(section, name, help);
   setting.set = [problem = std::move(problem)](ServeOptions& options, const Values& values) {
     TUTTI_RETURN_IF_ERROR(CheckText(values[0]));
     const std::string expected = problem ? problem(values[0]) : "";
@@ -172,7 +174,7 @@ ServeSetting Text(const char* section, const char* name, const char* help,
 template <typename At>
 ServeSetting List(const char* section, const char* name, const char* help,
                   std::function<std::string(const std::string&)> problem) {
-  ServeSetting setting = Named(section, name, help);
+  ServeSetting setting = Named<At>(section, name, help);
   setting.is_list = true;
   setting.set = [problem = std::move(problem)](ServeOptions& options, const Values& values) {
     for (const std::string& value : values) {
@@ -255,7 +257,8 @@ std::vector<ServeSetting> MakeSettings() {
                                                                  "of one tenant; 0: no limit"),
       Number<Field<&O::limits, &O::Limits::request_burst>>("limits", "request_burst", false,
                                                            "requests of one tenant at once"),
-      Size<Field<&O::limits, &O::Limits::spool_bytes>>("limits", "spool_bytes", "uploads on disk at once"),
+      Size<Field<&O::limits, &O::Limits::spool_bytes>>("limits", "spool_bytes",
+                                                       "uploads and jobs' audio on disk at once"),
       Number<Field<&O::limits, &O::Limits::header_seconds>>(
           "limits", "header_seconds", false, "to send a request's header, and between two requests of a connection"),
       Number<Field<&O::limits, &O::Limits::body_seconds>>("limits", "body_seconds", false,
@@ -275,6 +278,9 @@ std::vector<ServeSetting> MakeSettings() {
                                                             "origins whose pages may call; empty: none", OriginProblem),
       List<Field<&O::security, &O::Security::allow_url>>(
           "security", "allow_url", "hosts from which {\"url\": …} may fetch; empty: none", HostProblem),
+      Text<Field<&O::security, &O::Security::ca_certificates>>(
+          "security", "ca_certificates",
+          "PEM file of the authorities that vouch for hosts of allow_url; empty: the system's"),
       Text<Field<&O::security, &O::Security::webhook_secret>>("security", "webhook_secret",
                                                               "signs the webhooks of jobs; empty: no webhooks"),
       Text<Field<&O::security, &O::Security::user>>("security", "user",
@@ -282,6 +288,12 @@ std::vector<ServeSetting> MakeSettings() {
 
       Text<Field<&O::log, &O::Log::level>>("log", "level", "debug, info, warning or error", LevelProblem),
   };
+}
+
+// What is opened or given up once, at the start; everything else can change while the service runs.
+bool NeedsRestart(const ServeSetting& setting) {
+  if (setting.section == "listen") return setting.name != "max_connections" && setting.name != "insecure";
+  return setting.section == "files" || setting.name == "webhook_secret" || setting.name == "user";
 }
 
 }  // namespace
@@ -304,7 +316,10 @@ std::string ServeSetting::environment() const {
 const std::vector<ServeSetting>& ServeSettings() {
   static const std::vector<ServeSetting> settings = [] {
     std::vector<ServeSetting> made = MakeSettings();
-    for (ServeSetting& setting : made) setting.is_secret = setting.name == "webhook_secret";
+    for (ServeSetting& setting : made) {
+      setting.is_secret = setting.name == "webhook_secret";
+      setting.needs_restart = NeedsRestart(setting);
+    }
     return made;
   }();
   return settings;

@@ -9,6 +9,7 @@
 #include <set>
 
 #include "service/api_error.h"
+#include "service/json_text.h"
 #include "service/percent.h"
 
 namespace tutti {
@@ -83,7 +84,7 @@ std::string Fields::Json() const {
       value.push_back(field.value);
     }
   }
-  return json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+  return JsonText(json);
 }
 
 const std::string* Fields::Find(std::string_view name) const {

@@ -3,13 +3,12 @@
 #include <nlohmann/json.hpp>
 
 #include "service/api_error.h"
+#include "service/json_text.h"
 
 namespace tutti {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-std::string Dump(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
 
 }  // namespace
 
@@ -18,11 +17,11 @@ std::string RenderRecognition(const Transcript& transcript) {
   for (const Segment& segment : transcript.segments) {
     sentences.push_back({{"text", segment.text}, {"start", segment.start_ms}, {"end", segment.end_ms}});
   }
-  return Dump({{"text", transcript.text}, {"sentences", sentences}, {"code", 0}});
+  return JsonText({{"text", transcript.text}, {"sentences", sentences}, {"code", 0}});
 }
 
 std::string RenderRecognitionError(const absl::Status& status) {
-  return Dump({{"msg", Message(status)}, {"code", HttpStatusOf(status) < 500 ? 1 : -1}});
+  return JsonText({{"msg", Message(status)}, {"code", HttpStatusOf(status) < 500 ? 1 : -1}});
 }
 
 std::string RenderAsr(const Transcript& transcript, double processing_seconds, const std::string& language) {
@@ -40,7 +39,7 @@ std::string RenderAsr(const Transcript& transcript, double processing_seconds, c
                {"processing_time", processing_seconds},
                {"rtf", duration > 0 ? processing_seconds / duration : 0.0}};
   if (!language.empty()) json["language"] = language;
-  return Dump(json);
+  return JsonText(json);
 }
 
 }  // namespace tutti

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "service/api_error.h"
+#include "service/json_text.h"
 
 namespace tutti {
 namespace {
@@ -12,8 +13,6 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr size_t kMaxName = 256;
-
-std::string Dump(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
 
 absl::StatusOr<SocketMode> ParseMode(const std::string& mode) {
   if (mode == "offline") return SocketMode::kOffline;
@@ -117,6 +116,10 @@ absl::StatusOr<SocketCommand> ParseSocketCommand(std::string_view text) {
   std::optional<bool> finished;
   TUTTI_RETURN_IF_ERROR(ReadBool(json, "is_finished", finished));
   if (finished.value_or(false)) command.is_speaking = false;
+  std::optional<bool> end;
+  TUTTI_RETURN_IF_ERROR(ReadBool(json, "is_end", end));
+  command.is_end = end.value_or(false);
+  command.is_live = json.contains("chunk_size");
   return command;
 }
 
@@ -133,11 +136,11 @@ std::string RenderSocketResult(std::string_view wav_name, const Transcript& tran
                {"stamp_sents", stamps}};
   // Clients test for its presence before they read it, and read it as a string.
   if (!times.empty()) json["timestamp"] = times.dump();
-  return Dump(json);
+  return JsonText(json);
 }
 
 std::string RenderSocketPartial(SocketMode mode, std::string_view wav_name, std::string_view text) {
-  return Dump({{"mode", NameOf(mode, false)}, {"wav_name", wav_name}, {"text", text}, {"is_final", false}});
+  return JsonText({{"mode", NameOf(mode, false)}, {"wav_name", wav_name}, {"text", text}, {"is_final", false}});
 }
 
 std::string RenderSocketSentence(SocketMode mode, std::string_view wav_name, const Segment& segment,
@@ -151,13 +154,21 @@ std::string RenderSocketSentence(SocketMode mode, std::string_view wav_name, con
                {"end_time", segment.end_ms},
                {"stamp_sents", Json::array({StampOf(segment)})}};
   if (!times.empty()) json["timestamp"] = times.dump();
-  return Dump(json);
+  return JsonText(json);
 }
 
 std::string RenderSocketError(SocketMode mode, std::string_view wav_name, const absl::Status& status) {
   Json json = {{"mode", NameOf(mode, true)}, {"wav_name", wav_name}, {"text", ""}, {"is_final", true}};
   json.update(Json::parse(ErrorJson(status)));
-  return Dump(json);
+  return JsonText(json);
+}
+
+std::string RenderSocketEnd(SocketMode mode, std::string_view wav_name, const absl::Status& failed) {
+  constexpr std::string_view kModes[] = {"offline", "online", "2pass"};
+  Json json = {
+      {"mode", kModes[static_cast<int>(mode)]}, {"wav_name", wav_name}, {"is_final", failed.ok()}, {"is_end", true}};
+  if (!failed.ok()) json.update(Json::parse(ErrorJson(failed)));
+  return JsonText(json);
 }
 
 std::string StableText::Update(const std::string& hypothesis) {

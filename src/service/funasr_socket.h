@@ -22,11 +22,13 @@ struct SocketCommand {
   std::optional<std::string> wav_format;  // pcm, or the ending of a file name
   std::optional<int> audio_fs;            // of pcm, Hz
   std::optional<bool> is_speaking;        // false ends the utterance; is_finished: true does so, too
+  bool is_end = false;                    // with it: wants RenderSocketEnd after the utterance's last answer
+  bool is_live = false;                   // names chunk_size: speaks to a server whose mode is 2pass unless it says so
   std::optional<std::string> model;       // ours: which of the loaded models
 };
 
-// InvalidArgument says which member is wrong. Members that change nothing here (hotwords, itn, svs_lang, chunk_size, …)
-// are let pass.
+// InvalidArgument says which member is wrong. Members that change nothing here (hotwords, itn, svs_lang, …) are let
+// pass.
 absl::StatusOr<SocketCommand> ParseSocketCommand(std::string_view text);
 
 // The answer to a whole recording.
@@ -38,6 +40,9 @@ std::string RenderSocketSentence(SocketMode mode, std::string_view wav_name, con
                                  std::string_view text, bool is_final);
 // FunASR's servers say nothing about errors; clients that know no "error" show the empty text.
 std::string RenderSocketError(SocketMode mode, std::string_view wav_name, const absl::Status& status);
+// Nothing more will come of the utterance that ended with is_end. `failed`: something of it could not be answered,
+// which an error frame has told; is_final is false then, as FunASR's clients expect it.
+std::string RenderSocketEnd(SocketMode mode, std::string_view wav_name, const absl::Status& failed);
 
 // What of a growing hypothesis may be told, when told text cannot be taken back: the words in which two hypotheses in
 // a row agree. Not thread-safe; one sentence each.

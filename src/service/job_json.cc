@@ -3,6 +3,8 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "service/json_text.h"
+
 namespace tutti {
 namespace {
 
@@ -11,8 +13,6 @@ using Json = nlohmann::ordered_json;
 Json TimeOrNull(int64_t ms) { return ms == 0 ? Json(nullptr) : Json(ms); }
 
 // Names come from clients; what is not UTF-8 becomes U+FFFD.
-std::string Dump(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
-
 // All but the closing brace, so that a result of megabytes can follow without being parsed.
 std::string Opened(const Job& job) {
   Json error = nullptr;
@@ -26,7 +26,7 @@ std::string Opened(const Job& job) {
                      {"started_ms", TimeOrNull(job.started_ms)},
                      {"finished_ms", TimeOrNull(job.finished_ms)},
                      {"error", error}};
-  std::string text = Dump(json);
+  std::string text = JsonText(json);
   text.pop_back();
   return text;
 }

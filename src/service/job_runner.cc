@@ -1,8 +1,9 @@
 #include "service/job_runner.h"
 
 #include <algorithm>
-#include <cstdio>
+#include <filesystem>
 #include <set>
+#include <system_error>
 #include <utility>
 
 #include "service/job_spool.h"
@@ -22,7 +23,9 @@ JobRunner::JobRunner(JobStore& store, const JobClock& clock, JobRunnerOptions op
       parts_(std::move(parts)),
       webhooks_(parts_.post && !options_.webhooks.secret.empty()
                     ? std::make_unique<WebhookSender>(store, clock, options_.webhooks, parts_.post, parts_.report)
-                    : nullptr) {}
+                    : nullptr),
+      began_unix_ms_(clock.unix_ms()),
+      began_(clock.now()) {}
 
 absl::StatusOr<std::unique_ptr<JobRunner>> JobRunner::Create(JobStore& store, const JobClock& clock,
                                                              JobRunnerOptions options, Parts parts) {
@@ -47,7 +50,8 @@ absl::Status JobRunner::Recover() {
     MutexLock lock(mu_);
     Enqueue({.job = std::move(job)}, /*in_front=*/false);
   }
-  TUTTI_RETURN_IF_ERROR(RemoveLeftOverAudio(options_.spool, in_use).status());
+  TUTTI_ASSIGN_OR_RETURN(const int64_t audio_bytes, RemoveLeftOverAudio(options_.spool, in_use));
+  if (parts_.count_audio) parts_.count_audio(audio_bytes);
   if (webhooks_ == nullptr) return absl::OkStatus();
   TUTTI_ASSIGN_OR_RETURN(const std::vector<Job> untold, store_.UndeliveredWebhooks());
   for (const Job& job : untold) webhooks_->Deliver(job);
@@ -162,7 +166,13 @@ void JobRunner::Sweep() {
     if (clock_.now() < sweep_after_) return;
     sweep_after_ = clock_.now() + options_.sweep_pause;
   }
-  Report(store_.RemoveEndedBefore(clock_.unix_ms() - options_.retention.count()).status());
+  Report(store_.RemoveEndedBefore(RetentionEnd()).status());
+}
+
+int64_t JobRunner::RetentionEnd() const {
+  // A clock that is set forward by mistake shall remove nothing: no more time has passed than the steady clock saw.
+  const auto passed = std::chrono::duration_cast<std::chrono::milliseconds>(clock_.now() - began_);
+  return std::min(clock_.unix_ms(), began_unix_ms_ + passed.count()) - options_.retention.count();
 }
 
 bool JobRunner::SomeoneWaits() const {
@@ -369,7 +379,12 @@ void JobRunner::Enqueue(Waiting job, bool in_front) {
 }
 
 void JobRunner::RemoveAudio(const Job& job) const {
-  if (!job.audio_path.empty()) std::remove(job.audio_path.c_str());  // else the next start does
+  if (job.audio_path.empty()) return;
+  std::error_code error;
+  const auto bytes = std::filesystem::file_size(job.audio_path, error);
+  // What cannot be removed the next start removes. Of two who come at once one does it.
+  if (error || !std::filesystem::remove(job.audio_path, error) || error) return;
+  if (parts_.count_audio) parts_.count_audio(-static_cast<int64_t>(bytes));
 }
 
 void JobRunner::Report(const absl::Status& status) const {

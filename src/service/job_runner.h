@@ -57,6 +57,9 @@ class JobRunner {
     std::function<std::string(const Transcript&)> render;         // as JSON
     WebhookSender::Post post;                                     // null: no webhooks
     std::function<void(const absl::Status&)> report;              // if any: told what fails beside the jobs themselves
+    // If any: told the bytes of audio that an earlier run left to its jobs, and what is removed, as less than 0. From
+    // any thread, maybe with locks held.
+    std::function<void(int64_t bytes)> count_audio;
   };
 
   // Queues what an earlier run of the service left, sets aside what crashed it, removes audio that belongs to no job.
@@ -134,6 +137,8 @@ class JobRunner {
   void Enqueue(Waiting job, bool in_front) TUTTI_REQUIRES(mu_);
   void OnProgress(const std::string& id, double seconds, const Progress& progress) TUTTI_EXCLUDES(mu_);
   void OnDone(const std::string& id, const absl::StatusOr<Transcript>& result) TUTTI_EXCLUDES(mu_);
+  // Unix time by which retention has run out.
+  int64_t RetentionEnd() const;
   void RemoveAudio(const Job& job) const;
   void Report(const absl::Status& status) const;
 
@@ -142,6 +147,8 @@ class JobRunner {
   const JobRunnerOptions options_;
   const Parts parts_;
   const std::unique_ptr<WebhookSender> webhooks_;  // null: none
+  const int64_t began_unix_ms_;
+  const Time began_;
 
   mutable Mutex mu_;
   CondVar changed_;

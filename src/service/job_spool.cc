@@ -58,17 +58,22 @@ absl::StatusOr<int64_t> RemoveLeftOverAudio(const std::string& folder, const std
   std::set<std::string> names_in_use;  // a folder may be written in more than one way, an id is unique
   for (const std::string& path : in_use) names_in_use.insert(std::filesystem::path(path).filename());
   std::error_code error;
-  int64_t removed = 0;
+  int64_t bytes_in_use = 0;
   std::filesystem::directory_iterator entries(folder, error);
   for (; !error && entries != std::filesystem::directory_iterator(); entries.increment(error)) {
     const std::string name = entries->path().filename();
     std::error_code unremovable;
-    if (!IsJobAudio(name) || names_in_use.contains(name)) continue;
-    if (std::filesystem::remove(entries->path(), unremovable)) ++removed;
+    if (!IsJobAudio(name)) continue;
+    if (names_in_use.contains(name)) {
+      const auto bytes = std::filesystem::file_size(entries->path(), unremovable);
+      if (!unremovable) bytes_in_use += static_cast<int64_t>(bytes);
+      continue;
+    }
+    std::filesystem::remove(entries->path(), unremovable);
     if (unremovable) return Unavailable("{}: cannot remove: {}", entries->path().string(), unremovable.message());
   }
   if (error) return Unavailable("{}: cannot list: {}", folder, error.message());
-  return removed;
+  return bytes_in_use;
 }
 
 }  // namespace tutti

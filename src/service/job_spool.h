@@ -16,8 +16,8 @@ std::string JobAudioPath(const std::string& folder, std::string_view id);
 // lost: call it before JobStore::Add. Both must lie in one file system. On an error the upload is where it was.
 absl::Status KeepUpload(const std::string& upload, const std::string& audio_path);
 
-// Removes the audio files in `folder` that are not `in_use` (full paths); returns how many. For the start of a service,
-// when no upload is on its way.
+// Removes the audio files in `folder` that are not `in_use` (full paths); returns the bytes of those that are. For the
+// start of a service, when no upload is on its way.
 absl::StatusOr<int64_t> RemoveLeftOverAudio(const std::string& folder, const std::set<std::string>& in_use);
 
 }  // namespace tutti

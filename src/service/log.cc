@@ -8,6 +8,8 @@
 #include <nlohmann/json.hpp>
 #include <random>
 
+#include "service/json_text.h"
+
 namespace tutti {
 namespace {
 
@@ -30,7 +32,7 @@ void Log::Write(LogLevel level, std::string_view event, const nlohmann::ordered_
   constexpr std::string_view kNames[] = {"debug", "info", "warning", "error"};
   nlohmann::ordered_json line = {{"time", Now()}, {"level", kNames[static_cast<int>(level)]}, {"event", event}};
   line.update(fields);
-  const std::string text = line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+  const std::string text = JsonText(line) + "\n";
   [[maybe_unused]] const ssize_t written = ::write(fileno(file_), text.data(), text.size());
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdio>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
@@ -18,13 +19,14 @@ class Log {
   // `file` outlives the log; null: nothing is written.
   Log(std::FILE* file, LogLevel least) : file_(file), least_(least) {}
 
+  void SetLeast(LogLevel least) { least_ = least; }
   bool on(LogLevel level) const { return file_ != nullptr && level >= least_; }
   // `fields` is an object.
   void Write(LogLevel level, std::string_view event, const nlohmann::ordered_json& fields) const;
 
  private:
   std::FILE* const file_;
-  const LogLevel least_;
+  std::atomic<LogLevel> least_;
 };
 
 // W3C Trace Context: the trace and parent of a traceparent header, "00-TRACE-PARENT-FLAGS"; empty when there is none or

@@ -44,9 +44,8 @@ class ModelTable::Cemetery {
   bool closed_ TUTTI_GUARDED_BY(mu_) = false;
 };
 
-ModelTable::ModelTable(std::vector<std::string> given, Loader loader)
-    : given_(std::move(given)),
-      loader_(std::move(loader)),
+ModelTable::ModelTable(Loader loader)
+    : loader_(std::move(loader)),
       cemetery_(std::make_shared<Cemetery>()),
       undertaker_([cemetery = cemetery_] { cemetery->Run(); }) {}
 
@@ -62,16 +61,16 @@ ModelTable::~ModelTable() {
 }
 
 absl::StatusOr<std::unique_ptr<ModelTable>> ModelTable::Load(const ServeOptions& options, Loader loader) {
-  if (options.models.model.empty()) return InvalidArgument("models.model: at least one model is needed");
-  std::unique_ptr<ModelTable> table(new ModelTable(options.models.model, std::move(loader)));
-  TUTTI_RETURN_IF_ERROR(table->Reload());
+  std::unique_ptr<ModelTable> table(new ModelTable(std::move(loader)));
+  TUTTI_RETURN_IF_ERROR(table->Reload(options));
   return table;
 }
 
-absl::StatusOr<ModelTable::Models> ModelTable::LoadAll() const {
+absl::StatusOr<ModelTable::Models> ModelTable::LoadAll(const ServeOptions& options) const {
+  if (options.models.model.empty()) return InvalidArgument("models.model: at least one model is needed");
   Models models;
-  for (const std::string& given : given_) {
-    TUTTI_ASSIGN_OR_RETURN(LoadedModel model, loader_(given));
+  for (const std::string& given : options.models.model) {
+    TUTTI_ASSIGN_OR_RETURN(LoadedModel model, loader_(options, given));
     for (const auto& other : models) {
       if (other->name == model.name) return InvalidArgument("models.model: two models are named {}", model.name);
     }
@@ -97,8 +96,8 @@ std::vector<std::shared_ptr<const LoadedModel>> ModelTable::all() const {
   return models_;
 }
 
-absl::Status ModelTable::Reload() {
-  TUTTI_ASSIGN_OR_RETURN(Models models, LoadAll());
+absl::Status ModelTable::Reload(const ServeOptions& options) {
+  TUTTI_ASSIGN_OR_RETURN(Models models, LoadAll(options));
   MutexLock lock(mu_);
   models_.swap(models);
   if (draining_) {

@@ -28,8 +28,9 @@ struct LoadedModel {
 // Thread-safe: any number of threads may call any method at the same time.
 class ModelTable {
  public:
-  // Loads a model from "NAME=PATH", or from a path or registered name, which is its name then. May block for seconds.
-  using Loader = std::function<absl::StatusOr<LoadedModel>(const std::string& given)>;
+  // Loads a model from "NAME=PATH", or from a path or registered name, which is its name then, as the options say. May
+  // block for seconds.
+  using Loader = std::function<absl::StatusOr<LoadedModel>(const ServeOptions& options, const std::string& given)>;
 
   // Loads all of options.models.model, of which the first is the default.
   static absl::StatusOr<std::unique_ptr<ModelTable>> Load(const ServeOptions& options, Loader loader);
@@ -38,9 +39,9 @@ class ModelTable {
   absl::StatusOr<std::shared_ptr<const LoadedModel>> Find(std::string_view name) const TUTTI_EXCLUDES(mu_);
   std::vector<std::shared_ptr<const LoadedModel>> all() const TUTTI_EXCLUDES(mu_);
 
-  // Loads all anew and takes the place of the old ones, which go when their last request has ended; on an error
-  // nothing changes. One at a time.
-  absl::Status Reload() TUTTI_EXCLUDES(mu_);
+  // Loads all that these options name; they take the place of the old ones, which go when their last request has ended.
+  // On an error nothing changes. One at a time.
+  absl::Status Reload(const ServeOptions& options) TUTTI_EXCLUDES(mu_);
 
   // Waits for the end of models that nobody holds any more.
   ~ModelTable();
@@ -54,10 +55,9 @@ class ModelTable {
 
   class Cemetery;
 
-  ModelTable(std::vector<std::string> given, Loader loader);
-  absl::StatusOr<Models> LoadAll() const;
+  explicit ModelTable(Loader loader);
+  absl::StatusOr<Models> LoadAll(const ServeOptions& options) const;
 
-  const std::vector<std::string> given_;
   const Loader loader_;
   const std::shared_ptr<Cemetery> cemetery_;
   std::thread undertaker_;

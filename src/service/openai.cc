@@ -5,13 +5,12 @@
 
 #include "pipeline/formats.h"
 #include "service/api_error.h"
+#include "service/json_text.h"
 
 namespace tutti {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-std::string Dump(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
 
 double Seconds(int64_t ms) { return static_cast<double>(ms) / 1000; }
 
@@ -104,20 +103,21 @@ Rendered RenderOpenAi(const Transcript& transcript, const OpenAiRequest& request
     case Format::kVtt:
       return {"text/vtt; charset=utf-8", Render(transcript, tutti::Format::kVtt)};
     case Format::kVerboseJson:
-      return {"application/json", Dump(VerboseJson(transcript, request))};
+      return {"application/json", JsonText(VerboseJson(transcript, request))};
     case Format::kJson:
       break;
   }
-  return {"application/json", Dump({{"text", transcript.text}, {"usage", Usage(transcript)}})};
+  return {"application/json", JsonText({{"text", transcript.text}, {"usage", Usage(transcript)}})};
 }
 
 std::string OpenAiDelta(std::string_view delta) {
-  return fmt::format("data: {}\n\n", Dump({{"type", "transcript.text.delta"}, {"delta", delta}}));
+  return fmt::format("data: {}\n\n", JsonText({{"type", "transcript.text.delta"}, {"delta", delta}}));
 }
 
 std::string OpenAiDone(const Transcript& transcript) {
-  return fmt::format("data: {}\n\n",
-                     Dump({{"type", "transcript.text.done"}, {"text", transcript.text}, {"usage", Usage(transcript)}}));
+  return fmt::format(
+      "data: {}\n\n",
+      JsonText({{"type", "transcript.text.done"}, {"text", transcript.text}, {"usage", Usage(transcript)}}));
 }
 
 }  // namespace tutti

@@ -1,6 +1,7 @@
 #include "service/rate_limiter.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace tutti {
 namespace {
@@ -13,10 +14,12 @@ RateLimiter::RateLimiter(double per_minute, double burst)
     : per_second_(per_minute / 60), burst_(std::max(burst, 1.0)) {}
 
 std::optional<std::chrono::duration<double>> RateLimiter::Take(const std::string& tenant, Time now) {
-  if (per_second_ <= 0) return std::nullopt;
   MutexLock lock(mu_);
+  if (per_second_ <= 0) return std::nullopt;
   if (now - swept_ >= kSweepInterval) {
-    std::erase_if(buckets_, [&](const auto& entry) { return Tokens(entry.second, now) >= burst_; });
+    for (auto bucket = buckets_.begin(); bucket != buckets_.end();) {
+      bucket = Tokens(bucket->second, now) >= burst_ ? buckets_.erase(bucket) : std::next(bucket);
+    }
     swept_ = now;
   }
   Bucket& bucket = buckets_.try_emplace(tenant, Bucket{.tokens = burst_, .filled = now}).first->second;
@@ -31,6 +34,12 @@ std::optional<std::chrono::duration<double>> RateLimiter::Take(const std::string
 double RateLimiter::Tokens(const Bucket& bucket, Time now) const {
   const double elapsed = std::max(0.0, std::chrono::duration<double>(now - bucket.filled).count());
   return std::min(burst_, bucket.tokens + elapsed * per_second_);
+}
+
+void RateLimiter::SetRate(double per_minute, double burst) {
+  MutexLock lock(mu_);
+  per_second_ = per_minute / 60;
+  burst_ = std::max(burst, 1.0);
 }
 
 size_t RateLimiter::size() const {

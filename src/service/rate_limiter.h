@@ -24,6 +24,9 @@ class RateLimiter {
   // Takes a token. Without one, how long until there is one: the client's Retry-After.
   std::optional<std::chrono::duration<double>> Take(const std::string& tenant, Time now) TUTTI_EXCLUDES(mu_);
 
+  // From now on; what tenants have spent stays spent.
+  void SetRate(double per_minute, double burst) TUTTI_EXCLUDES(mu_);
+
   size_t size() const TUTTI_EXCLUDES(mu_);  // buckets that are remembered
 
  private:
@@ -32,11 +35,10 @@ class RateLimiter {
     Time filled;
   };
 
-  double Tokens(const Bucket& bucket, Time now) const;
-
-  const double per_second_, burst_;
+  double Tokens(const Bucket& bucket, Time now) const TUTTI_REQUIRES(mu_);
 
   mutable Mutex mu_;
+  double per_second_ TUTTI_GUARDED_BY(mu_), burst_ TUTTI_GUARDED_BY(mu_);
   std::map<std::string, Bucket> buckets_ TUTTI_GUARDED_BY(mu_);
   Time swept_ TUTTI_GUARDED_BY(mu_);
 };

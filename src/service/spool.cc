@@ -13,8 +13,9 @@ namespace tutti {
 
 SpoolFile::~SpoolFile() {
   Close();
+  if (is_handed_over_) return;
   unlink(path_.c_str());
-  spool_->GiveBack(bytes_);
+  spool_->Count(-bytes_);
 }
 
 absl::Status SpoolFile::Append(std::string_view bytes) {
@@ -26,7 +27,7 @@ absl::Status SpoolFile::Append(std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t written = write(fd_, bytes.data(), bytes.size());
     if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return ResourceExhausted("cannot store the upload: {}", std::strerror(errno));
+    if (written < 0) return Unavailable("cannot store the upload: {}", std::strerror(errno));
     bytes.remove_prefix(static_cast<size_t>(written));
   }
   return absl::OkStatus();
@@ -61,7 +62,7 @@ Spool::~Spool() {
 absl::StatusOr<std::shared_ptr<SpoolFile>> Spool::NewFile() {
   std::string path = fmt::format("{}/{}XXXXXX", folder_, kUploadPrefix);
   const int fd = mkostemp(path.data(), O_CLOEXEC);
-  if (fd < 0) return ResourceExhausted("cannot store the upload: {}", std::strerror(errno));
+  if (fd < 0) return Unavailable("cannot store the upload: {}", std::strerror(errno));
   return std::shared_ptr<SpoolFile>(new SpoolFile(shared_from_this(), path, fd));
 }
 
@@ -77,9 +78,14 @@ bool Spool::Take(int64_t bytes) {
   return true;
 }
 
-void Spool::GiveBack(int64_t bytes) {
+void Spool::Count(int64_t bytes) {
   MutexLock lock(mu_);
-  bytes_ -= bytes;
+  bytes_ += bytes;
+}
+
+void Spool::SetMaxBytes(int64_t max_bytes) {
+  MutexLock lock(mu_);
+  max_bytes_ = max_bytes;
 }
 
 double EstimateSeconds(std::string_view head, int64_t bytes) {

@@ -23,10 +23,12 @@ class SpoolFile {
   SpoolFile(const SpoolFile&) = delete;
   SpoolFile& operator=(const SpoolFile&) = delete;
 
-  // ResourceExhausted when the spool or the disk is full.
+  // ResourceExhausted when the spool is full, Unavailable when the disk is. A piece may be missing after an error.
   absl::Status Append(std::string_view bytes);
   // No more will be written.
   void Close();
+  // Somebody has moved the file away and keeps it: its bytes count until Spool::Count takes them off again.
+  void HandOver() { is_handed_over_ = true; }
 
   const std::string& path() const { return path_; }
   int64_t bytes() const { return bytes_; }
@@ -43,6 +45,7 @@ class SpoolFile {
   const std::string path_;
   int fd_;  // -1: closed
   int64_t bytes_ = 0;
+  bool is_handed_over_ = false;
   std::string head_;
 };
 
@@ -58,7 +61,14 @@ class Spool : public std::enable_shared_from_this<Spool> {
   Spool(const Spool&) = delete;
   Spool& operator=(const Spool&) = delete;
 
+  // Unavailable when the disk has no room.
   absl::StatusOr<std::shared_ptr<SpoolFile>> NewFile();
+
+  // Bytes that came into the folder (or went, below 0) otherwise than through a SpoolFile. They count whatever the
+  // bound.
+  void Count(int64_t bytes) TUTTI_EXCLUDES(mu_);
+  // For what comes from now on.
+  void SetMaxBytes(int64_t max_bytes) TUTTI_EXCLUDES(mu_);
 
   const std::string& folder() const { return folder_; }
   int64_t bytes() const TUTTI_EXCLUDES(mu_);
@@ -69,13 +79,12 @@ class Spool : public std::enable_shared_from_this<Spool> {
       : folder_(std::move(folder)), is_ours_(is_ours), max_bytes_(max_bytes) {}
 
   bool Take(int64_t bytes) TUTTI_EXCLUDES(mu_);
-  void GiveBack(int64_t bytes) TUTTI_EXCLUDES(mu_);
 
   const std::string folder_;
   const bool is_ours_;
-  const int64_t max_bytes_;
 
   mutable Mutex mu_;
+  int64_t max_bytes_ TUTTI_GUARDED_BY(mu_);
   int64_t bytes_ TUTTI_GUARDED_BY(mu_) = 0;
 };
 

@@ -88,6 +88,13 @@ absl::Status ReadVadOptions(const Fields& fields, const VadOptions& defaults, st
 
 }  // namespace
 
+TranscribeOptions InteractiveOptions(const RequestBounds& bounds) {
+  TranscribeOptions options;
+  options.priority = Priority::kInteractive;
+  options.max_duration_ms = bounds.max_duration_ms;
+  return options;
+}
+
 absl::StatusOr<TranscribeOptions> ReadTranscribeOptions(const Fields& fields, const VadOptions& defaults,
                                                         const RequestBounds& bounds) {
   TranscribeOptions options;

@@ -15,6 +15,9 @@ struct RequestBounds {
   int64_t max_duration_ms = int64_t{4} * 3600 * 1000;
 };
 
+// Of a request that says nothing of options: somebody waits for it.
+TranscribeOptions InteractiveOptions(const RequestBounds& bounds);
+
 // The options of /v1/transcribe and /v1/jobs: channels, vad, raw_format, max_segment_ms, priority and vad_…, each with
 // the name and meaning it has in `tutti transcribe`. `defaults` are the VAD's.
 absl::StatusOr<TranscribeOptions> ReadTranscribeOptions(const Fields& fields, const VadOptions& defaults,

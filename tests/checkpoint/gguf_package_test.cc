@@ -6,7 +6,7 @@
 #include "checkpoint/gguf_config.h"
 #include "checkpoint/gguf_writer.h"
 #include "tests/checkpoint/gguf_file.h"
-#include "tests/cli/temporary_folder.h"
+#include "tests/support/folder.h"
 
 namespace tutti {
 namespace {
@@ -116,11 +116,11 @@ TEST(GgufConfigTest, GettersGiveTheSameAfterwards) {
       "init_param: model.pt\n";
   const auto config = Config::ParseYaml(yaml, "config.yaml");
   ASSERT_TRUE(config.ok()) << config.status();
-  const TemporaryFolder folder;
+  const testing::Folder folder;
   GgufWriter writer(32);
   PutConfig(*config, "tutti.config.", writer);
   ASSERT_TRUE(writer.Write(folder / "a").ok());
-  const auto bytes = Bytes(TextOf(folder / "a"));
+  const auto bytes = Bytes(testing::BytesOf(folder / "a"));
   const auto contents = ParseGguf(bytes);
   ASSERT_TRUE(contents.ok()) << contents.status();
   const auto again = ConfigFromKeys(contents->metadata, "tutti.config.", "the.gguf");

@@ -8,7 +8,7 @@
 #include "base/file.h"
 #include "checkpoint/gguf_writer.h"
 #include "tests/checkpoint/gguf_file.h"
-#include "tests/cli/temporary_folder.h"
+#include "tests/support/folder.h"
 
 namespace tutti {
 namespace {
@@ -154,7 +154,7 @@ GgufWriter::Producer Constant(std::string bytes) {
 }
 
 TEST(GgufWriterTest, WhatIsWrittenIsRead) {
-  const TemporaryFolder folder;
+  const testing::Folder folder;
   GgufWriter writer(64);
   const GgufMetadata values = {{"bool", true},
                                {"integer", int64_t{-5}},
@@ -169,8 +169,8 @@ TEST(GgufWriterTest, WhatIsWrittenIsRead) {
   writer.AddTensor("y", gguf::kTensorI8, {1}, 1, Constant("g"));
   ASSERT_TRUE(writer.Write(folder / "a.gguf").ok());
   ASSERT_TRUE(writer.Write(folder / "b.gguf").ok());
-  const std::string file = TextOf(folder / "a.gguf");
-  EXPECT_EQ(file, TextOf(folder / "b.gguf")) << "the same bytes each time";
+  const std::string file = testing::BytesOf(folder / "a.gguf");
+  EXPECT_EQ(file, testing::BytesOf(folder / "b.gguf")) << "the same bytes each time";
   const auto bytes = Bytes(file);
   auto contents = ParseGguf(bytes);
   ASSERT_TRUE(contents.ok()) << contents.status();
@@ -182,7 +182,7 @@ TEST(GgufWriterTest, WhatIsWrittenIsRead) {
 }
 
 TEST(GgufWriterTest, AFileThatFailsIsNotThere) {
-  const TemporaryFolder folder;
+  const testing::Folder folder;
   GgufWriter failing(32);
   failing.AddTensor("x", gguf::kTensorI8, {1}, 1, [](const GgufWriter::Sink&) { return DataLoss("gone"); });
   EXPECT_EQ(Message(failing.Write(folder / "a")), "gone");

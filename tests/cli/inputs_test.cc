@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "tests/cli/temporary_folder.h"
+#include "tests/support/folder.h"
 
 namespace tutti {
 namespace {
@@ -28,7 +28,7 @@ TEST(InputsTest, FilesStayInTheOrderGivenAndAsOftenAsGiven) {
 }
 
 TEST(InputsTest, AFolderGivesItsMediaFilesSortedWithTheirPlaceBelowIt) {
-  const TemporaryFolder folder;
+  const testing::Folder folder;
   for (const char* name : {"b.WAV", "a/z.mp3", "notes.txt", "a/y.g722", "c.wav.part"}) folder.Write(name, "12345");
   const auto inputs = Expanded({folder.path()});
   EXPECT_THAT(Paths(inputs), ElementsAre(folder / "a/y.g722", folder / "a/z.mp3", folder / "b.WAV"));
@@ -37,7 +37,7 @@ TEST(InputsTest, AFolderGivesItsMediaFilesSortedWithTheirPlaceBelowIt) {
 }
 
 TEST(InputsTest, AFolderWithoutMediaIsAnErrorOfItsOwn) {
-  const TemporaryFolder folder;
+  const testing::Folder folder;
   folder.Write("notes.txt");
   const auto inputs = Expanded({folder.path(), "a.wav"});
   ASSERT_EQ(inputs.size(), 2u);
@@ -46,21 +46,21 @@ TEST(InputsTest, AFolderWithoutMediaIsAnErrorOfItsOwn) {
 }
 
 TEST(InputsTest, AGlobGivesWhatMatchesWhateverTheExtension) {
-  const TemporaryFolder folder;
+  const testing::Folder folder;
   for (const char* name : {"a1.bin", "a2.bin", "b.bin"}) folder.Write(name);
   EXPECT_THAT(Paths(Expanded({folder / "a*.bin"})), ElementsAre(folder / "a1.bin", folder / "a2.bin"));
   EXPECT_THAT(Message(Expanded({folder / "c*"})[0].status), HasSubstr("matches this pattern"));
 }
 
 TEST(InputsTest, AFileWhoseNameLooksLikeAPatternIsTakenAsItIs) {
-  const TemporaryFolder folder;
+  const testing::Folder folder;
   folder.Write("[1] a.wav");
   folder.Write("1.wav");
   EXPECT_THAT(Paths(Expanded({folder / "[1] a.wav"})), ElementsAre(folder / "[1] a.wav"));
 }
 
 TEST(InputsTest, AListGivesItsLinesInPlace) {
-  const TemporaryFolder folder;
+  const testing::Folder folder;
   folder.Write("d/x.wav");
   const std::string list = folder.Write("list.txt", "one.wav\r\n\n" + (folder / "d") + "\nlast.wav");
   EXPECT_THAT(Paths(Expanded({"first.wav", "@" + list, "end.wav"})),

@@ -25,7 +25,7 @@ class KeysProgramTest : public ::testing::Test {
     return RunProgram(std::move(arguments));
   }
 
-  const TemporaryFolder folder_;
+  const testing::Folder folder_;
   const std::string file_ = folder_ / "keys";
 };
 

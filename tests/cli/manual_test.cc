@@ -48,14 +48,14 @@ TEST(ManualTest, ManPageAndCompletionHaveEveryOptionOfTheHelp) {
 }
 
 TEST(ManualTest, BashCompletesCommandsOptionsAndValues) {
-  const TemporaryFolder folder;
+  const testing::Folder folder;
   const std::string script = folder.Write("tutti", RunProgram({"--generate-completion", "bash"}).out);
   const auto completed = [&](const std::string& words) {
     const std::string out = folder / "out";
     const std::string bash = "cd " + (folder / "") + "; source " + script + "; COMP_WORDS=(" + words +
                              "); COMP_CWORD=$((${#COMP_WORDS[@]}-1)); _tutti; echo ${COMPREPLY[@]} > " + out;
     EXPECT_EQ(std::system(("bash -c '" + bash + "'").c_str()), 0);
-    return TextOf(out);
+    return testing::BytesOf(out);
   };
   EXPECT_EQ(completed("tutti tr"), "transcribe\n");
   EXPECT_EQ(completed("tutti transcribe --skip"), "--skip-existing\n");

@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "tests/cli/temporary_folder.h"
+#include "tests/support/folder.h"
 
 namespace tutti {
 namespace {
@@ -26,7 +26,7 @@ TEST(ModelRegistryTest, ABuiltProgramSearchesTheTreeItWasBuiltIn) {
 }
 
 TEST(ModelRegistryTest, AMissingModelSaysWhereItCouldComeFrom) {
-  const TemporaryFolder folder;
+  const testing::Folder folder;
   folder.Write("m/registry.json", kOne);
   const auto registry = ModelRegistry::Load({folder / "nowhere", folder / "m"});
   ASSERT_TRUE(registry.ok()) << registry.status();
@@ -38,7 +38,7 @@ TEST(ModelRegistryTest, AMissingModelSaysWhereItCouldComeFrom) {
 }
 
 TEST(ModelRegistryTest, AModelIsFoundInAnySearchFolderByItsName) {
-  const TemporaryFolder folder;
+  const testing::Folder folder;
   folder.Write("m/registry.json", kOne);
   folder.Write("cache/one/config.yaml");
   const auto registry = ModelRegistry::Load({folder / "m", folder / "cache"});
@@ -46,7 +46,7 @@ TEST(ModelRegistryTest, AModelIsFoundInAnySearchFolderByItsName) {
 }
 
 TEST(ModelRegistryTest, TheFirstEntryOfANameCounts) {
-  const TemporaryFolder folder;
+  const testing::Folder folder;
   folder.Write("a/registry.json", R"({"models": [{"name": "one", "kind": "vad", "origin": {"type": "mine"}}]})");
   folder.Write("b/registry.json", kOne);
   const auto registry = ModelRegistry::Load({folder / "a", folder / "b"});
@@ -55,7 +55,7 @@ TEST(ModelRegistryTest, TheFirstEntryOfANameCounts) {
 }
 
 TEST(ModelRegistryTest, ADirectoryNeedsNoName) {
-  const TemporaryFolder folder;
+  const testing::Folder folder;
   EXPECT_EQ(ModelRegistry::Load({})->Find(folder.path()).value(), folder.path());
 }
 
@@ -69,7 +69,7 @@ TEST(ModelRegistryTest, AnUnknownNameListsThoseThereAre) {
 TEST(ModelRegistryTest, AMalformedRegistryNamesItsFile) {
   for (const char* text :
        {"{", R"({"models": [{"name": 3}]})", R"({"models": [{"name": "a/b", "kind": "asr", "origin": {}}]})"}) {
-    const TemporaryFolder folder;
+    const testing::Folder folder;
     folder.Write("registry.json", text);
     const auto registry = ModelRegistry::Load({folder.path()});
     EXPECT_EQ(registry.status().code(), absl::StatusCode::kInvalidArgument) << text;

@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "tests/cli/temporary_folder.h"
+#include "tests/support/folder.h"
 
 namespace tutti {
 
@@ -49,8 +49,8 @@ class Program {
     int status = 0;
     waitpid(std::exchange(pid_, -1), &status, 0);
     return {.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status),
-            .out = TextOf(folder_ / "out"),
-            .err = TextOf(folder_ / "err")};
+            .out = testing::BytesOf(folder_ / "out"),
+            .err = testing::BytesOf(folder_ / "err")};
   }
 
  private:
@@ -59,7 +59,7 @@ class Program {
     waitpid(pid_, nullptr, 0);
   }
 
-  const TemporaryFolder folder_;
+  const testing::Folder folder_;
   pid_t pid_ = -1;
 };
 

@@ -32,7 +32,7 @@ std::vector<Json> Lines(const std::string& text) {
   return lines;
 }
 
-JsonSchema Schema() { return JsonSchema(Json::parse(TextOf(kSource + "/docs/transcript.schema.json"))); }
+JsonSchema Schema() { return JsonSchema(Json::parse(testing::BytesOf(kSource + "/docs/transcript.schema.json"))); }
 
 std::vector<std::string> FilesBelow(const std::string& folder) {
   std::vector<std::string> files;
@@ -93,7 +93,7 @@ TEST(TranscribeProgramTest, ProgressForProgramsIsOneJsonObjectALine) {
 
 TEST(TranscribeProgramTest, StandardInputIsARecording) {
   const Ended file = RunProgram({"transcribe", kClipA});
-  const Ended piped = RunProgram({"transcribe", "-"}, TextOf(kClipA));
+  const Ended piped = RunProgram({"transcribe", "-"}, testing::BytesOf(kClipA));
   EXPECT_EQ(piped.exit_code, 0) << piped.err;
   EXPECT_EQ(piped.out, file.out);
   EXPECT_THAT(file.out, Not(IsEmpty()));
@@ -106,16 +106,16 @@ TEST(TranscribeProgramTest, EmptyStandardInputIsARecordingWithoutText) {
 }
 
 TEST(TranscribeProgramTest, FilesAreWrittenBelowTheFolderAndSkippedTheSecondTime) {
-  const TemporaryFolder folder;
+  const testing::Folder folder;
   std::vector<std::string> arguments = {"transcribe", "--output",  folder / "out", "--format",
                                         "txt,srt",    "--summary", folder / "s",   kAudio};
   const Ended first = RunProgram(arguments);
   EXPECT_EQ(first.exit_code, 0) << first.err;
   EXPECT_THAT(first.out, IsEmpty());
   EXPECT_EQ(FilesBelow(folder / "out").size(), 2 * FilesBelow(kAudio).size());
-  const std::string text = TextOf(folder / "out/clip_a.txt");
-  EXPECT_THAT(TextOf(folder / "out/clip_a.srt"), HasSubstr("00:00:00,000 --> "));
-  const auto summary = Json::parse(TextOf(folder / "s"));
+  const std::string text = testing::BytesOf(folder / "out/clip_a.txt");
+  EXPECT_THAT(testing::BytesOf(folder / "out/clip_a.srt"), HasSubstr("00:00:00,000 --> "));
+  const auto summary = Json::parse(testing::BytesOf(folder / "s"));
   EXPECT_EQ(summary["done"], summary["recordings"]);
   EXPECT_GT(summary["audio_seconds"], 60);
   EXPECT_GT(summary["peak_memory_bytes"], 0);
@@ -129,22 +129,22 @@ TEST(TranscribeProgramTest, FilesAreWrittenBelowTheFolderAndSkippedTheSecondTime
   arguments.emplace_back("--skip-existing");
   const Ended again = RunProgram(arguments);
   EXPECT_EQ(again.exit_code, 0) << again.err;
-  EXPECT_EQ(TextOf(folder / "out/clip_a.txt"), "mine");
+  EXPECT_EQ(testing::BytesOf(folder / "out/clip_a.txt"), "mine");
   EXPECT_TRUE(std::filesystem::exists(folder / "out/clip_b.srt"));
-  EXPECT_EQ(Json::parse(TextOf(folder / "s"))["recordings"], 1);
+  EXPECT_EQ(Json::parse(testing::BytesOf(folder / "s"))["recordings"], 1);
 
   arguments.back() = "--overwrite";
   EXPECT_EQ(RunProgram(arguments).exit_code, 0);
-  EXPECT_EQ(TextOf(folder / "out/clip_a.txt"), text);
+  EXPECT_EQ(testing::BytesOf(folder / "out/clip_a.txt"), text);
 }
 
 TEST(TranscribeProgramTest, FailFastLeavesTheRestUndone) {
-  const TemporaryFolder folder;
+  const testing::Folder folder;
   std::vector<std::string> arguments = {"transcribe", "--fail-fast", "--threads", "1",
                                         "--summary",  folder / "s",  kNoAudio};
   for (int i = 0; i < 400; ++i) arguments.push_back(kLong);
   EXPECT_EQ(RunProgram(arguments).exit_code, 1);
-  const auto summary = Json::parse(TextOf(folder / "s"));
+  const auto summary = Json::parse(testing::BytesOf(folder / "s"));
   EXPECT_LT(summary["done"], 400);
   EXPECT_EQ(summary["failed"].size(), 1u);
   EXPECT_EQ(summary["failed"][0]["file"], kNoAudio);
@@ -191,7 +191,7 @@ TEST(TranscribeProgramTest, SplitChannelsAreToldApart) {
 class InterruptTest : public ::testing::TestWithParam<int> {};
 
 TEST_P(InterruptTest, WhatIsFinishedIsWrittenAndCounted) {
-  const TemporaryFolder folder;
+  const testing::Folder folder;
   const std::string out = folder / "out";
   std::vector<std::string> arguments = {"transcribe", "--threads", "1",         "--format",  "json",
                                         "--output",   out,         "--summary", folder / "s"};
@@ -206,10 +206,10 @@ TEST_P(InterruptTest, WhatIsFinishedIsWrittenAndCounted) {
   const auto files = FilesBelow(out);
   EXPECT_GT(files.size(), 0u);
   EXPECT_LT(files.size(), 2000u);
-  for (const std::string& file : files) EXPECT_EQ(Schema().Problem(Json::parse(TextOf(file))), "") << file;
+  for (const std::string& file : files) EXPECT_EQ(Schema().Problem(Json::parse(testing::BytesOf(file))), "") << file;
   const std::string count = std::to_string(files.size());
   EXPECT_THAT(ended.err, HasSubstr("interrupted: " + count + " of 2000 recordings are done and written"));
-  const auto summary = Json::parse(TextOf(folder / "s"));
+  const auto summary = Json::parse(testing::BytesOf(folder / "s"));
   EXPECT_EQ(summary["done"], files.size());
   EXPECT_EQ(summary["interrupted"], true);
 }
@@ -315,7 +315,7 @@ TEST(ModelsProgramTest, InfoTellsSizesOrThePreciseError) {
   EXPECT_EQ(info["runs"], true);
   EXPECT_GT(info["parameters"], 400'000);
 
-  const TemporaryFolder folder;
+  const testing::Folder folder;
   folder.Write("config.yaml", "model: Paraformer\n");
   const Ended broken = RunProgram({"models", "info", folder.path()});
   EXPECT_EQ(broken.exit_code, 1);
@@ -323,7 +323,7 @@ TEST(ModelsProgramTest, InfoTellsSizesOrThePreciseError) {
 }
 
 TEST(ModelsProgramTest, AConvertedFileTranscribesAsItsDirectoryDoes) {
-  const TemporaryFolder folder;
+  const testing::Folder folder;
   const std::string asr = folder / "asr.gguf", vad = folder / "vad.gguf";
   const Ended converted = RunProgram({"models", "convert", "--compute-type", "int8", "demo-paraformer", asr});
   ASSERT_EQ(converted.exit_code, 0) << converted.err;
@@ -342,14 +342,14 @@ TEST(ModelsProgramTest, AConvertedFileTranscribesAsItsDirectoryDoes) {
 }
 
 TEST(ModelsProgramTest, AFileThatExistsIsReplacedOnlyWhenAsked) {
-  const TemporaryFolder folder;
+  const testing::Folder folder;
   const std::string out = folder.Write("vad.gguf", "mine");
   const Ended refused = RunProgram({"models", "convert", "fsmn-vad", out});
   EXPECT_EQ(refused.exit_code, 2);
   EXPECT_THAT(refused.err, HasSubstr("say --overwrite"));
-  EXPECT_EQ(TextOf(out), "mine");
+  EXPECT_EQ(testing::BytesOf(out), "mine");
   EXPECT_EQ(RunProgram({"models", "convert", "--overwrite", "fsmn-vad", out}).exit_code, 0);
-  EXPECT_EQ(TextOf(out).substr(0, 4), "GGUF");
+  EXPECT_EQ(testing::BytesOf(out).substr(0, 4), "GGUF");
 }
 
 TEST(ModelsProgramTest, AFileThatIsNoModelIsAnErrorThatSaysSo) {

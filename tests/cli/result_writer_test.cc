@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "tests/cli/temporary_folder.h"
+#include "tests/support/folder.h"
 
 namespace tutti {
 namespace {
@@ -57,16 +57,16 @@ TEST(ResultWriterTest, FinishPrintsWhatWaitsForInputsThatNeverCame) {
 }
 
 TEST(ResultWriterTest, EachFormatHasItsFileAndFoldersAreMade) {
-  const TemporaryFolder folder;
+  const testing::Folder folder;
   const auto writer =
       *ResultWriter::Create(Inputs({"x/a.wav"}), {.extensions = {"txt", "json"}, .directory = folder / "deep/out"});
   ASSERT_TRUE(writer->Write(0, std::vector<std::string>{"text", "{}"}).ok());
-  EXPECT_EQ(TextOf(folder / "deep/out/x/a.txt"), "text");
-  EXPECT_EQ(TextOf(folder / "deep/out/x/a.json"), "{}");
+  EXPECT_EQ(testing::BytesOf(folder / "deep/out/x/a.txt"), "text");
+  EXPECT_EQ(testing::BytesOf(folder / "deep/out/x/a.json"), "{}");
 }
 
 TEST(ResultWriterTest, AnExistingFileIsRefusedUnlessToldWhatToDo) {
-  const TemporaryFolder folder;
+  const testing::Folder folder;
   folder.Write("a.txt", "old");
   const auto refused =
       ResultWriter::Create(Inputs({"a.wav", "b.wav"}), {.extensions = {"txt"}, .directory = folder.path()});
@@ -76,11 +76,11 @@ TEST(ResultWriterTest, AnExistingFileIsRefusedUnlessToldWhatToDo) {
   const auto overwriting =
       *ResultWriter::Create(Inputs({"a.wav"}), {.extensions = {"txt"}, .directory = folder.path(), .overwrite = true});
   ASSERT_TRUE(overwriting->Write(0, std::vector<std::string>{"new"}).ok());
-  EXPECT_EQ(TextOf(folder / "a.txt"), "new");
+  EXPECT_EQ(testing::BytesOf(folder / "a.txt"), "new");
 }
 
 TEST(ResultWriterTest, OnlyAnInputWithAllItsFilesIsSkipped) {
-  const TemporaryFolder folder;
+  const testing::Folder folder;
   folder.Write("a.txt");
   folder.Write("a.srt");
   folder.Write("b.txt");

@@ -1,5 +1,5 @@
-"""Starts `tutti serve` and lets other people's programs use it: OpenAI's clients, schemathesis, the examples of
-docs/http.md, the page in a browser.
+"""Starts `tutti serve` and lets other people's programs use it: OpenAI's and FunASR's clients, schemathesis, the
+examples of docs/http.md, the page in a browser.
 
 usage: run.py TUTTI PYTHON NODE_FOLDER [PYTHON_WITH_PLAYWRIGHT]
 """
@@ -23,17 +23,21 @@ def main():
     import program
 
     # A module is resolved from where it lies, so it goes where the package is.
-    script = pathlib.Path(shutil.copy(HERE / "openai_test.mjs", node_folder))
+    script = pathlib.Path(shutil.copy(HERE / "openai_test.mjs", node_folder)).resolve()
     bin_folder = pathlib.Path(python).parent
     failed = []
     with tempfile.TemporaryDirectory() as folder, \
             program.Server("--log-level", "warning", "--jobs", f"{folder}/jobs.db", "--spool", f"{folder}/spool") as server:
         url = f"http://127.0.0.1:{server.port}"
-        environment = {**os.environ, "TUTTI_WEB_URL": url,
-                       "TUTTI_RECORDING": str(ROOT / ".cache/samples/prompts/agent-loginok.g722")}
+        recording, wav = ROOT / ".cache/samples/prompts/agent-loginok.g722", f"{folder}/agent-loginok.wav"
+        subprocess.run(["ffmpeg", "-nostdin", "-v", "error", "-i", recording, wav], check=True)
+        environment = {**os.environ, "TUTTI_WEB_URL": url, "TUTTI_RECORDING": str(recording), "TUTTI_WAV": wav}
         steps = {
             "openai, Python": [python, HERE / "openai_test.py"],
             "openai, JavaScript": ["node", "--test", script],
+            # Two packages of one name: each has a folder of its own.
+            "funasr-client": [python, HERE / "funasr_client_test.py"],
+            "funasr-python": [python, HERE / "funasr_python_test.py"],
             "fields": [python, HERE / "fields_test.py"],
             "examples of docs/http.md": [python, ROOT / "tests/docs/http_examples_test.py"],
             "schemathesis": [bin_folder / "schemathesis", "--config-file", HERE / "schemathesis.toml", "run",
@@ -45,7 +49,9 @@ def main():
         for name, command in steps.items():
             print(f"== {name}", flush=True)
             where = ROOT / "tests/web" if name == "page" else folder
-            if subprocess.run(list(map(str, command)), cwd=where, env=environment).returncode != 0:
+            package = bin_folder.parent.parent / name
+            path = {"PYTHONPATH": str(package)} if package.is_dir() else {}
+            if subprocess.run(list(map(str, command)), cwd=where, env={**environment, **path}).returncode != 0:
                 failed.append(name)
         if server.process.poll() is not None:
             failed.append("the server ended")

@@ -12,8 +12,8 @@
 #include "checkpoint/half.h"
 #include "models/fsmn_vad.h"
 #include "models/paraformer.h"
-#include "tests/cli/temporary_folder.h"
 #include "tests/support/asr.h"
+#include "tests/support/folder.h"
 #include "tests/support/wav.h"
 
 namespace tutti {
@@ -72,7 +72,7 @@ class ConvertTest : public ::testing::Test {
     return folder_ / name;
   }
 
-  const TemporaryFolder folder_;
+  const testing::Folder folder_;
 };
 
 TEST_F(ConvertTest, AConvertedModelGivesWhatItsDirectoryGivesToTheLastBit) {
@@ -103,15 +103,15 @@ TEST_F(ConvertTest, AutoTakesTheTypeOfTheFileWhereTheCpuHasIt) {
 
 TEST_F(ConvertTest, TheBytesDependOnTheModelAlone) {
   for (const ComputeType type : kTypes) {
-    const std::string first = TextOf(Convert(kTiny, type, "first"));
-    EXPECT_EQ(first, TextOf(Convert(kTiny, type, "second")));
-    EXPECT_EQ(first, TextOf(Convert(Convert(kTiny, ComputeType::kF32), type, "third"))) << "from an f32 file";
+    const std::string first = testing::BytesOf(Convert(kTiny, type, "first"));
+    EXPECT_EQ(first, testing::BytesOf(Convert(kTiny, type, "second")));
+    EXPECT_EQ(first, testing::BytesOf(Convert(Convert(kTiny, ComputeType::kF32), type, "third"))) << "from an f32 file";
   }
 }
 
 TEST_F(ConvertTest, AVadStaysF32AndGivesTheSameBits) {
   const std::string file = Convert(kVad, ComputeType::kInt8);
-  EXPECT_EQ(TextOf(file), TextOf(Convert(kVad, ComputeType::kF32, "f32")));
+  EXPECT_EQ(testing::BytesOf(file), testing::BytesOf(Convert(kVad, ComputeType::kF32, "f32")));
   const auto samples = testing::ReadWav(kFixtures + "audio/long.wav");
   std::vector<float> silence[2];
   for (const auto& [path, out] : {std::pair(kVad, &silence[0]), std::pair(file, &silence[1])}) {

@@ -100,5 +100,30 @@ class Keys(unittest.TestCase):
                 self.assertNotIn(second, "\n".join(server.log))
 
 
+class Reload(unittest.TestCase):
+    def test_sighup_reads_the_file_again_and_a_broken_one_changes_nothing(self):
+        [recording, *_] = program.recordings(1, 1)
+        with tempfile.TemporaryDirectory() as folder:
+            config = pathlib.Path(folder) / "tutti.toml"
+            config.write_text("[limits]\nmax_uploads = 8\n")
+            with program.Server("--config", config) as server:
+                def status():
+                    return client.post_file(server.port, "/v1/transcribe", recording).status
+
+                self.assertEqual(status(), 200)
+                config.write_text("[listen]\nport = 1\n[limits]\nmax_body_bytes = 1000\n")
+                server.signal(signal.SIGHUP)
+                server.wait_for('"reloaded"')
+                self.assertEqual(status(), 413)
+                config.write_text("[limits]\nmax_body_bytes = 1000000\nmax_upload = 8\n")
+                server.signal(signal.SIGHUP)
+                self.assertIn(f"{config}:3: limits.max_upload: unknown setting", server.wait_for('"reload failed"'))
+                self.assertEqual(status(), 413)
+                config.unlink()
+                server.signal(signal.SIGHUP)
+                self.assertIn("tutti.toml", server.wait_for('"reload failed"', 2))
+                self.assertEqual((status(), server.terminate()), (413, 0))
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <thread>
 #include <utility>
@@ -114,6 +115,8 @@ inline std::string PostForm(std::string_view target, const Headers& fields, std:
   return MakeRequest("POST", target, headers, Form(fields, file));
 }
 
+inline nlohmann::json Parse(const std::string& text) { return nlohmann::json::parse(text, nullptr, false); }
+
 inline ServeOptions QuietOptions() {
   ServeOptions options;
   options.listen.port = 0;
@@ -125,9 +128,12 @@ inline ServeOptions QuietOptions() {
 // A service on a port of its own, with fake models that pass through `door`; ends with the object.
 class FakeServer {
  public:
-  explicit FakeServer(const ServeOptions& options = QuietOptions()) {
-    auto created =
-        Server::Create(options, [this, options](const std::string& given) { return LoadFake(options, given); });
+  explicit FakeServer(const ServeOptions& options = QuietOptions(), Server::OptionsReader reread = nullptr,
+                      bool door_is_open = true) {
+    if (!door_is_open) door_.Close();
+    auto created = Server::Create(
+        options, [this](const ServeOptions& of_load, const std::string& given) { return LoadFake(of_load, given); },
+        std::move(reread));
     EXPECT_TRUE(created.ok()) << created.status();
     if (!created.ok()) std::abort();
     server_ = *std::move(created);
@@ -159,6 +165,12 @@ class FakeServer {
   Answer Ask(std::string_view request) { return Client(port_).Ask(request); }
   Answer Get(std::string_view target, const Headers& headers = {}) { return Ask(MakeRequest("GET", target, headers)); }
 
+  // Requests accepted and not finished.
+  int64_t Pending() {
+    const nlohmann::json queue = Parse(Get("/v1/status").body)["queue"];
+    return queue["waiting"].get<int64_t>() + queue["running"].get<int64_t>();
+  }
+
   // A value of /metrics, without labels; NaN when it is not there.
   double Metric(const std::string& name) {
     const std::string text = "\n" + Get("/metrics").body;
@@ -168,6 +180,7 @@ class FakeServer {
 
  private:
   absl::StatusOr<LoadedModel> LoadFake(const ServeOptions& options, const std::string& given) {
+    if (given == "missing") return NotFound("models.model: there is no missing");
     ++loads_;
     std::shared_ptr<Recognizer> recognizer =
         MakeFake([this](const ScatteredBatch& batch) { door_.Pass(batch.segments()); });

@@ -5,20 +5,13 @@
 
 #include "service/keys.h"
 #include "tests/server/fake_server.h"
-#include "tests/service/folder.h"
+#include "tests/support/folder.h"
 
 namespace tutti::testing {
 namespace {
 
 using Json = nlohmann::json;
 using ::testing::HasSubstr;
-
-Json Parse(const std::string& text) { return Json::parse(text, nullptr, false); }
-
-int64_t Pending(FakeServer& server) {
-  const Json queue = Parse(server.Get("/v1/status").body)["queue"];
-  return queue["waiting"].get<int64_t>() + queue["running"].get<int64_t>();
-}
 
 bool NothingIsLeft(FakeServer& server) {
   return Eventually([&] { return server.Metric("tutti_uploads") == 0 && server.Metric("tutti_spool_bytes") == 0; });
@@ -119,9 +112,9 @@ TEST(LimitsTest, WhoLeavesCancelsWhatHasNotStarted) {
   for (const char* stream : {"false", "true"}) {
     Client waiting(server.port());
     ASSERT_TRUE(waiting.Send(PostForm("/v1/transcribe", {{"stream", stream}}, Wav(2, 300))));
-    ASSERT_TRUE(Eventually([&] { return Pending(server) == 2; }));
+    ASSERT_TRUE(Eventually([&] { return server.Pending() == 2; }));
     waiting.Leave();
-    EXPECT_TRUE(Eventually([&] { return Pending(server) == 1; })) << stream;
+    EXPECT_TRUE(Eventually([&] { return server.Pending() == 1; })) << stream;
   }
   server.door().Open();
   EXPECT_EQ(running.Read().status, 200);

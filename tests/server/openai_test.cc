@@ -14,8 +14,6 @@ using ::testing::StartsWith;
 
 constexpr const char* kPath = "/v1/audio/transcriptions";
 
-Json Parse(const std::string& text) { return Json::parse(text, nullptr, false); }
-
 // The events of a stream: what follows "data: ".
 std::vector<std::string> Events(const std::string& body) {
   std::vector<std::string> events;

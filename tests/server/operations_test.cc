@@ -12,14 +12,6 @@ namespace {
 using Json = nlohmann::json;
 using ::testing::HasSubstr;
 
-Json Parse(const std::string& text) { return Json::parse(text, nullptr, false); }
-
-// Requests accepted and not finished.
-int64_t Pending(FakeServer& server) {
-  const Json queue = Parse(server.Get("/v1/status").body)["queue"];
-  return queue["waiting"].get<int64_t>() + queue["running"].get<int64_t>();
-}
-
 TEST(OperationsTest, AnIdleServiceIsAliveReadyAndHealthy) {
   FakeServer server;
   EXPECT_EQ(server.Get("/healthz").body, R"({"status":"ok"})");
@@ -44,7 +36,7 @@ TEST(OperationsTest, StatusTellsTheQueue) {
   EXPECT_EQ(client.Read().status, 200);
   const Json idle = Parse(server.Get("/v1/status").body);
   EXPECT_NEAR(idle["audio_seconds_total"].get<double>(), 2, 1e-9);
-  EXPECT_EQ(Pending(server), 0);
+  EXPECT_EQ(server.Pending(), 0);
 }
 
 TEST(OperationsTest, MetricsCountRequestsByRouteAndStatus) {
@@ -88,7 +80,7 @@ TEST(OperationsTest, ADrainFinishesWhatRunsAndTakesNothingNew) {
   // Before the next round trips, after which the service has seen to it that the connection goes on.
   ASSERT_EQ(idle.Ask(MakeRequest("GET", "/healthz")).status, 200);
   ASSERT_TRUE(waiting.Send(PostForm("/v1/audio/transcriptions", {{"response_format", "text"}}, wav)));
-  ASSERT_TRUE(Eventually([&] { return Pending(server) == 2; }));
+  ASSERT_TRUE(Eventually([&] { return server.Pending() == 2; }));
   server.server().Stop();
   // A connection that is open may look, but not begin anything.
   ASSERT_TRUE(Eventually([&] { return !Client(server.port()).connected(); }));
@@ -152,7 +144,7 @@ TEST(OperationsTest, ModelsAreLoadedAnewOnHangup) {
   ASSERT_EQ(kill(getpid(), SIGHUP), 0);
   ASSERT_TRUE(Eventually([&] { return server.loads() == 2; }));
   // The old model's requests are in its own queue.
-  ASSERT_TRUE(Eventually([&] { return Pending(server) == 0; }));
+  ASSERT_TRUE(Eventually([&] { return server.Pending() == 0; }));
   server.door().Open();
   EXPECT_EQ(client.Read().body, TextOf(wav) + "\n");
   EXPECT_EQ(server.Ask(PostForm("/v1/transcribe", {{"format", "txt"}}, wav)).body, TextOf(wav) + "\n");
@@ -166,7 +158,7 @@ TEST(OperationsTest, WhoLeavesAModelThatWasReplacedHoldsNobodyUp) {
   server.door().WaitFor(1);
   ASSERT_EQ(kill(getpid(), SIGHUP), 0);
   ASSERT_TRUE(Eventually([&] { return server.loads() == 2; }));
-  ASSERT_TRUE(Eventually([&] { return Pending(server) == 0; }));
+  ASSERT_TRUE(Eventually([&] { return server.Pending() == 0; }));
   client.Leave();
   // The last request of the old model has left, which is in the network still.
   ASSERT_TRUE(Eventually([&] { return server.Metric("tutti_http_connections") == 1; }));
@@ -181,19 +173,21 @@ TEST(OperationsTest, ASignalDrains) {
 }
 
 TEST(OperationsTest, AServerThatNeverRanEnds) {
-  auto server = Server::Create(QuietOptions(), [](const std::string& given) -> absl::StatusOr<LoadedModel> {
-    std::shared_ptr<Recognizer> recognizer = MakeFake();
-    auto dispatcher = std::make_unique<Dispatcher>(recognizer, DispatcherOptions{});
-    return LoadedModel{.name = given, .recognizer = recognizer, .dispatcher = std::move(dispatcher)};
-  });
+  auto server =
+      Server::Create(QuietOptions(), [](const ServeOptions&, const std::string& given) -> absl::StatusOr<LoadedModel> {
+        std::shared_ptr<Recognizer> recognizer = MakeFake();
+        auto dispatcher = std::make_unique<Dispatcher>(recognizer, DispatcherOptions{});
+        return LoadedModel{.name = given, .recognizer = recognizer, .dispatcher = std::move(dispatcher)};
+      });
   ASSERT_TRUE(server.ok()) << server.status();
   EXPECT_THAT((*server)->url(), ::testing::StartsWith("http://127.0.0.1:"));
 }
 
 TEST(OperationsTest, WhatCannotBeLoadedIsTold) {
-  const auto server = Server::Create(QuietOptions(), [](const std::string&) -> absl::StatusOr<LoadedModel> {
-    return absl::NotFoundError("no weights");
-  });
+  const auto server =
+      Server::Create(QuietOptions(), [](const ServeOptions&, const std::string&) -> absl::StatusOr<LoadedModel> {
+        return absl::NotFoundError("no weights");
+      });
   EXPECT_EQ(server.status().message(), "no weights");
 }
 

@@ -129,6 +129,75 @@ TEST(SocketSessionTest, AnUtteranceWithoutAudioIsAnsweredToo) {
   }
 }
 
+TEST(SocketSessionTest, WhoEndsWithIsEndIsToldAfterTheLastAnswer) {
+  FakeServer server;
+  for (const char* mode : {"offline", "online", "2pass"}) {
+    for (const int seconds : {0, 1}) {
+      SocketClient client(server.port());
+      Json speak = kSpeak;
+      speak["mode"] = mode;
+      client.Json(speak);
+      if (seconds > 0) client.Binary(Pcm(seconds));
+      client.Json({{"is_speaking", false}, {"is_end", true}});
+      Json last;
+      for (auto answer = client.Next(); answer.has_value(); answer = client.Next()) {
+        if (answer->contains("is_end")) {
+          EXPECT_EQ(*answer, Json({{"mode", mode}, {"wav_name", "a"}, {"is_final", true}, {"is_end", true}}));
+          break;
+        }
+        last = *answer;
+      }
+      EXPECT_EQ(last["is_final"], true) << mode;
+    }
+  }
+}
+
+TEST(SocketSessionTest, AnEndAfterAnErrorIsNotFinal) {
+  FakeServer server;
+  SocketClient client(server.port());
+  const Json end = {{"is_speaking", false}, {"is_end", true}};
+  const auto expect_error_then_end = [&](const std::string& code) {
+    EXPECT_EQ((*client.Next())["error"]["code"], code);
+    const Json last = *client.Next();
+    EXPECT_EQ(last["is_end"], true) << last;
+    EXPECT_EQ(last["is_final"], false) << last;
+    EXPECT_EQ(last["error"]["code"], code) << last;
+  };
+  client.Json(kSpeak);
+  client.Json({{"wav_format", "wav"}});
+  client.Binary("this is no WAV file");
+  client.Json(end);
+  expect_error_then_end("invalid_argument");
+  client.Json({{"wav_format", "pcm"}, {"model", "other"}});
+  client.Json(end);  // nothing could begin
+  expect_error_then_end("not_found");
+}
+
+TEST(SocketSessionTest, AudioThatIsRefusedIsToldOnceAndTheRestOfItIsPassedOver) {
+  ServeOptions options = testing::QuietOptions();
+  options.limits.max_body_bytes = 50'000;
+  FakeServer server(options);
+  SocketClient client(server.port());
+  client.Json(kSpeak);
+  const std::string pcm = Pcm(1);
+  for (int i = 0; i < 5; ++i) client.Binary(pcm);  // the second is too much
+  client.Json({{"is_speaking", false}, {"is_end", true}});
+  EXPECT_EQ((*client.Next())["error"]["code"], "too_large");
+  EXPECT_EQ((*client.Next())["is_end"], true) << "no answer to a recording of which a piece is missing";
+  client.Binary(pcm);
+  client.Json(kEnd);
+  EXPECT_NE((*client.Next())["text"], "");
+}
+
+TEST(SocketSessionTest, AClientThatNamesAChunkSizeButNoModeMeansTwoPasses) {
+  FakeServer server;
+  SocketClient client(server.port());
+  client.Json({{"chunk_size", {5, 10, 5}}, {"is_speaking", true}});
+  client.Binary(Pcm(1));
+  client.Json(kEnd);
+  EXPECT_THAT((*client.Next())["mode"].get<std::string>(), ::testing::StartsWith("2pass-"));
+}
+
 TEST(SocketSessionTest, MalformedFramesEndTheirConnectionOnly) {
   FakeServer server;
   for (const std::string& frames :

@@ -1,49 +1,19 @@
 #include <gtest/gtest.h>
 #include <openssl/err.h>
-#include <openssl/evp.h>
-#include <openssl/pem.h>
-#include <openssl/ssl.h>
-#include <openssl/x509.h>
 
+#include "tests/server/certificates.h"
 #include "tests/server/fake_server.h"
-#include "tests/service/folder.h"
+#include "tests/support/folder.h"
 
 namespace tutti::testing {
 namespace {
-
-struct Free {
-  void operator()(SSL_CTX* context) const { SSL_CTX_free(context); }
-  void operator()(SSL* ssl) const { SSL_free(ssl); }
-  void operator()(X509* certificate) const { X509_free(certificate); }
-  void operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
-};
-
-// A certificate for 127.0.0.1 signed by itself.
-void WriteCertificate(const std::string& certificate_path, const std::string& key_path) {
-  const std::unique_ptr<EVP_PKEY, Free> key(EVP_EC_gen("P-256"));
-  const std::unique_ptr<X509, Free> certificate(X509_new());
-  ASN1_INTEGER_set(X509_get_serialNumber(certificate.get()), 1);
-  X509_gmtime_adj(X509_getm_notBefore(certificate.get()), -3600);
-  X509_gmtime_adj(X509_getm_notAfter(certificate.get()), 3600);
-  X509_set_pubkey(certificate.get(), key.get());
-  X509_NAME* name = X509_get_subject_name(certificate.get());
-  X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, reinterpret_cast<const unsigned char*>("127.0.0.1"), -1, -1, 0);
-  X509_set_issuer_name(certificate.get(), name);
-  ASSERT_NE(X509_sign(certificate.get(), key.get(), EVP_sha256()), 0);
-  std::FILE* file = std::fopen(certificate_path.c_str(), "w");
-  PEM_write_X509(file, certificate.get());
-  std::fclose(file);
-  file = std::fopen(key_path.c_str(), "w");
-  PEM_write_PrivateKey(file, key.get(), nullptr, nullptr, 0, nullptr, nullptr);
-  std::fclose(file);
-}
 
 class TlsTest : public ::testing::Test {
  protected:
   TlsTest() : server_(Options()) {}
 
   ServeOptions Options() {
-    WriteCertificate(folder_ / "cert.pem", folder_ / "key.pem");
+    TestAuthority().Issue("IP:127.0.0.1", folder_ / "cert.pem", folder_ / "key.pem");
     ServeOptions options = QuietOptions();
     options.listen.tls_certificate = folder_ / "cert.pem";
     options.listen.tls_key = folder_ / "key.pem";
@@ -52,12 +22,12 @@ class TlsTest : public ::testing::Test {
   }
 
   // A handshake with at most this version, over `client`; null and OpenSSL's reason when it fails.
-  std::unique_ptr<SSL, Free> Connect(Client& client, int most, int& reason) {
-    const std::unique_ptr<SSL_CTX, Free> context(SSL_CTX_new(TLS_client_method()));
+  std::unique_ptr<SSL, FreeTls> Connect(Client& client, int most, int& reason) {
+    const std::unique_ptr<SSL_CTX, FreeTls> context(SSL_CTX_new(TLS_client_method()));
     SSL_CTX_set_security_level(context.get(), 0);  // or it would not even offer the old ones
     SSL_CTX_set_min_proto_version(context.get(), TLS1_VERSION);
     SSL_CTX_set_max_proto_version(context.get(), most);
-    std::unique_ptr<SSL, Free> ssl(SSL_new(context.get()));
+    std::unique_ptr<SSL, FreeTls> ssl(SSL_new(context.get()));
     SSL_set_fd(ssl.get(), client.fd());
     ERR_clear_error();
     if (SSL_connect(ssl.get()) == 1) return ssl;
@@ -132,7 +102,7 @@ TEST_F(TlsTest, AClientThatSaysNothingHoldsNobodyUp) {
 
 TEST(TlsOptionsTest, AKeyThatIsNotThereIsNamed) {
   const Folder folder;
-  WriteCertificate(folder / "cert.pem", folder / "key.pem");
+  TestAuthority().Issue("IP:127.0.0.1", folder / "cert.pem", folder / "key.pem");
   ServeOptions options = QuietOptions();
   options.listen.tls_certificate = folder / "cert.pem";
   options.listen.tls_key = folder / "none.pem";

@@ -12,8 +12,6 @@ using Json = nlohmann::json;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
-Json Parse(const std::string& text) { return Json::parse(text, nullptr, false); }
-
 class TranscribeServerTest : public ::testing::Test {
  protected:
   Answer AskForm(Headers fields) { return server_.Ask(PostForm("/v1/transcribe", fields, wav_)); }

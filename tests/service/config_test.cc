@@ -6,7 +6,7 @@
 #include <random>
 #include <set>
 
-#include "tests/service/folder.h"
+#include "tests/support/folder.h"
 
 namespace tutti {
 namespace {
@@ -271,6 +271,35 @@ TEST_F(ValidateTest, LimitsThatLetNothingThroughAreRefused) {
   options_.limits.requests_per_minute = 1;
   options_.limits.request_burst = 0.5;
   EXPECT_THAT(Message(Validate(options_)), HasSubstr("no request would be let through"));
+}
+
+TEST(ConfigTest, AReloadTakesOverAllButWhatNeedsARestart) {
+  const ServeOptions running = *Resolve("[listen]\nport = 1\n[files]\nspool = \"a\"\n[limits]\nmax_uploads = 1");
+  const ServeOptions wanted = *Resolve(
+      "[listen]\nport = 2\nmax_connections = 5\n[files]\nspool = \"b\"\n[limits]\nmax_uploads = 2\n"
+      "[security]\nwebhook_secret = \"0123456789abcdef\"\nkeys = \"k\"\n[log]\nlevel = \"debug\"");
+  std::vector<std::string> kept;
+  const ServeOptions now = OptionsAfterReload(running, wanted, kept);
+  EXPECT_THAT(kept, ElementsAre("listen.port", "files.spool", "security.webhook_secret"));
+  EXPECT_EQ(now.listen.port, 1);
+  EXPECT_EQ(now.files.spool, "a");
+  EXPECT_EQ(now.security.webhook_secret, "");
+  EXPECT_EQ(now.listen.max_connections, 5);
+  EXPECT_EQ(now.limits.max_uploads, 2);
+  EXPECT_EQ(now.security.keys, "k");
+  EXPECT_EQ(now.log.level, "debug");
+}
+
+TEST(ConfigTest, EverySettingCanBeCopied) {
+  for (const ServeSetting& setting : ServeSettings()) {
+    ServeOptions from, to;
+    for (const char* value : {"1", "2", "true", "text", "error", "f32", "https://a.example"}) {
+      if (setting.set(from, {value}).ok() && setting.toml(from) != setting.toml(to)) break;
+    }
+    ASSERT_NE(setting.toml(from), setting.toml(to)) << setting.flag();
+    setting.copy(to, from);
+    EXPECT_EQ(setting.toml(from), setting.toml(to)) << setting.flag();
+  }
 }
 
 }  // namespace

@@ -23,12 +23,14 @@ TEST(FunAsrSocketTest, CommandsOfFunAsrsClientsAreRead) {
   EXPECT_EQ(ParseSocketCommand(R"({"is_speaking": false})")->is_speaking, false);
   EXPECT_EQ(ParseSocketCommand(R"({"is_finished": true})")->is_speaking, false);
   EXPECT_FALSE(ParseSocketCommand("{}")->mode.has_value());
+  EXPECT_TRUE(ParseSocketCommand(R"({"is_speaking": false, "is_end": true})")->is_end);
+  EXPECT_FALSE(ParseSocketCommand(R"({"is_speaking": false})")->is_end);
 }
 
 TEST(FunAsrSocketTest, MalformedCommandsNameTheMember) {
   for (const std::string text :
        {"", "[]", "{", "\"x\"", "{\"mode\": 1}", "{\"mode\": \"3pass\"}", "{\"audio_fs\": \"16k\"}",
-        "{\"audio_fs\": 1}", "{\"is_speaking\": \"no\"}", "{\"wav_name\": [1]}"}) {
+        "{\"audio_fs\": 1}", "{\"is_speaking\": \"no\"}", "{\"is_end\": 1}", "{\"wav_name\": [1]}"}) {
     EXPECT_EQ(ParseSocketCommand(text).status().code(), absl::StatusCode::kInvalidArgument) << text;
   }
   EXPECT_THAT(Message(ParseSocketCommand("{\"audio_fs\": 1}").status()), ::testing::HasSubstr("audio_fs"));
@@ -59,6 +61,15 @@ TEST(FunAsrSocketTest, ModesTellFirstAndSecondPassApart) {
   const Json error = Json::parse(RenderSocketError(SocketMode::kOffline, "a", InvalidArgument("why")));
   EXPECT_EQ(error["text"], "");
   EXPECT_EQ(error["error"]["message"], "why");
+}
+
+TEST(FunAsrSocketTest, AnEndIsFinalUnlessSomethingFailed) {
+  const Json good = Json::parse(RenderSocketEnd(SocketMode::kTwoPass, "a", absl::OkStatus()));
+  EXPECT_EQ(good, Json({{"mode", "2pass"}, {"wav_name", "a"}, {"is_final", true}, {"is_end", true}}));
+  const Json bad = Json::parse(RenderSocketEnd(SocketMode::kOffline, "a", InvalidArgument("why")));
+  EXPECT_EQ(bad["is_final"], false);
+  EXPECT_EQ(bad["is_end"], true);
+  EXPECT_EQ(bad["error"]["message"], "why");
 }
 
 TEST(StableTextTest, WordsAreToldWhenTwoHypothesesAgreeAndNeverTwice) {

@@ -18,21 +18,23 @@
 #include "service/job_clock.h"
 #include "service/job_runner.h"
 #include "service/job_spool.h"
-#include "tests/service/folder.h"
 #include "tests/support/eventually.h"
+#include "tests/support/folder.h"
 
 namespace tutti::testing {
 
 class FakeClock final : public JobClock {
  public:
-  int64_t unix_ms() const override { return 1'700'000'000'000 + ms_; }
+  int64_t unix_ms() const override { return 1'700'000'000'000 + ms_ + jump_ms_; }
   std::chrono::steady_clock::time_point now() const override {
     return std::chrono::steady_clock::time_point(std::chrono::hours(1) + std::chrono::milliseconds(ms_));
   }
   void Advance(std::chrono::milliseconds by) { ms_ += by.count(); }
+  // As when somebody sets the system's clock.
+  void Jump(std::chrono::milliseconds by) { jump_ms_ += by.count(); }
 
  private:
-  std::atomic<int64_t> ms_ = 0;
+  std::atomic<int64_t> ms_ = 0, jump_ms_ = 0;
 };
 
 // Takes work like a Dispatcher; the test says when and how it ends. Work goes by the name of its input.
@@ -198,6 +200,7 @@ class JobRunnerTest : public ::testing::Test {
       MutexLock lock(mu_);
       reports_.push_back(Message(status));
     };
+    parts.count_audio = [this](int64_t bytes) { audio_bytes_ += bytes; };
     auto runner = JobRunner::Create(*store_, clock_, options_, parts);
     ASSERT_TRUE(runner.ok()) << runner.status();
     runner_ = *std::move(runner);
@@ -264,6 +267,7 @@ class JobRunnerTest : public ::testing::Test {
   FakePost post_;
   JobRunnerOptions options_;
   int64_t created_ = 0;
+  std::atomic<int64_t> audio_bytes_ = 0;
   Mutex mu_;
   std::vector<std::string> reports_ TUTTI_GUARDED_BY(mu_);
   std::unique_ptr<JobStore> store_;

@@ -15,7 +15,7 @@
 
 #include "service/job_runner.h"
 #include "service/job_spool.h"
-#include "tests/service/folder.h"
+#include "tests/support/folder.h"
 
 namespace tutti {
 namespace {

@@ -314,5 +314,51 @@ TEST_F(JobRunnerTest, AWebhookThatWasNotDeliveredIsPostedAfterARestart) {
   EXPECT_TRUE(Eventually([&] { return store_->UndeliveredWebhooks()->empty(); }));
 }
 
+TEST_F(JobRunnerTest, AClockThatJumpsLosesNoJobAndPostsNoneTwice) {
+  constexpr auto kYears = std::chrono::hours(24 * 3650);
+  options_.retention = std::chrono::hours(2);
+  StartService();
+  Job told = MakeJob("a");
+  told.webhook = "https://example.org/";
+  Submit(told);
+  dispatcher_.End("a");
+  post_.At(0).done(500);
+  ASSERT_TRUE(Eventually([&] { return Now(told).webhook_tries == 1; }));
+  const Job waiting = Submit("b");
+  for (const auto jump : {kYears, -2 * kYears, kYears}) {
+    clock_.Jump(jump);
+    Advance(options_.sweep_pause);  // also the pause after the try in vain
+    const Job while_away = Submit(MakeJob("c" + std::to_string(jump.count())));
+    dispatcher_.End(while_away.file_name);
+    ASSERT_TRUE(Becomes(while_away, JobState::kDone));
+    EXPECT_EQ(Now(told).state, JobState::kDone) << jump.count();
+    EXPECT_EQ(Now(waiting).state, JobState::kRunning) << jump.count();
+    EXPECT_LE(post_.size(), 2U) << jump.count();
+  }
+  post_.At(1).done(200);
+  ASSERT_TRUE(Eventually([&] { return store_->UndeliveredWebhooks()->empty(); }));
+  dispatcher_.End("b");
+  ASSERT_TRUE(Becomes(waiting, JobState::kDone));
+  EXPECT_EQ(post_.size(), 2U);
+  // The clock is right again, and so is retention.
+  Advance(options_.retention + milliseconds(1));
+  EXPECT_TRUE(Eventually([&] { return absl::IsNotFound(runner_->Get(told.id, "anna").status()); }));
+}
+
+TEST_F(JobRunnerTest, AudioIsCountedAfterARestartAndWhenItIsRemoved) {
+  StartService();
+  Submit("a");
+  const Job cancelled = Submit(MakeJob("b"));
+  ASSERT_TRUE(Eventually([&] { return dispatcher_.Has("a") && dispatcher_.Has("b"); }));
+  EXPECT_EQ(audio_bytes_, 0) << "who submits it has counted it";
+  Stop();
+  StartService();
+  EXPECT_EQ(audio_bytes_, 2 * 5);
+  dispatcher_.End("a");
+  EXPECT_TRUE(Eventually([&] { return audio_bytes_ == 5; }));
+  ASSERT_EQ(runner_->Cancel(cancelled.id, "anna"), absl::OkStatus());
+  EXPECT_TRUE(Eventually([&] { return audio_bytes_ == 0; }));
+}
+
 }  // namespace
 }  // namespace tutti

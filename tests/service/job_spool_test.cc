@@ -5,7 +5,7 @@
 
 #include <filesystem>
 
-#include "tests/service/folder.h"
+#include "tests/support/folder.h"
 
 namespace tutti {
 namespace {
@@ -35,12 +35,12 @@ TEST(JobSpoolTest, AnUploadThatCannotBeKeptStays) {
 
 TEST(JobSpoolTest, OnlyAudioThatNoJobRefersToIsRemoved) {
   const testing::Folder folder;
-  const std::string used = folder.Write(std::string("job-") + kId + ".audio", "1");
+  const std::string used = folder.Write(std::string("job-") + kId + ".audio", "12345");
   const std::string left_over = folder.Write(std::string("job-") + kOther + ".audio", "2");
   for (const char* foreign : {"job-notes.audio", "holiday.wav", "job-.audio", "job-0123"}) folder.Write(foreign, "3");
-  const auto removed = RemoveLeftOverAudio(folder.path(), {used});
-  ASSERT_TRUE(removed.ok()) << removed.status();
-  EXPECT_EQ(*removed, 1);
+  const auto bytes_in_use = RemoveLeftOverAudio(folder.path(), {used});
+  ASSERT_TRUE(bytes_in_use.ok()) << bytes_in_use.status();
+  EXPECT_EQ(*bytes_in_use, 5);
   EXPECT_FALSE(std::filesystem::exists(left_over));
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 5);
 }

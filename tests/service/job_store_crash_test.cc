@@ -12,7 +12,7 @@
 #include <thread>
 
 #include "service/job_store.h"
-#include "tests/service/folder.h"
+#include "tests/support/folder.h"
 
 namespace tutti {
 namespace {

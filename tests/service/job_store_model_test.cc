@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "service/job_store.h"
-#include "tests/service/folder.h"
+#include "tests/support/folder.h"
 
 namespace tutti {
 namespace {

@@ -13,7 +13,8 @@
 #include <vector>
 
 #include "service/sqlite.h"
-#include "tests/service/folder.h"
+#include "tests/support/file_size_limit.h"
+#include "tests/support/folder.h"
 
 namespace tutti {
 namespace {
@@ -312,6 +313,21 @@ TEST(JobStateTest, NamesAreReadBack) {
     EXPECT_EQ(*ParseJobState(Name(state)), state);
   }
   EXPECT_THAT(Message(ParseJobState("Done").status()), HasSubstr("'Done', expected queued, running"));
+}
+
+TEST_F(JobStoreTest, AFullDiskRefusesANewJobAndLosesNone) {
+  const Job before = NewJob();
+  ASSERT_EQ(store_->Add(before), absl::OkStatus());
+  const Job refused = NewJob();
+  {
+    const testing::FileSizeLimit full(4096);
+    EXPECT_FALSE(store_->Add(refused).ok());
+    EXPECT_FALSE(store_->Start(before.id, 1).ok());
+    EXPECT_EQ(store_->Get(before.id, before.tenant)->state, JobState::kQueued);
+  }
+  EXPECT_TRUE(absl::IsNotFound(store_->Get(refused.id, refused.tenant).status()));
+  EXPECT_EQ(store_->Add(refused), absl::OkStatus());
+  EXPECT_EQ(store_->Start(before.id, 1), absl::OkStatus());
 }
 
 }  // namespace

@@ -8,7 +8,7 @@
 #include <thread>
 #include <vector>
 
-#include "tests/cli/temporary_folder.h"
+#include "tests/support/folder.h"
 
 namespace tutti {
 namespace {
@@ -39,7 +39,7 @@ class KeysTest : public ::testing::Test {
     return store.ok() ? *std::move(store) : KeyStore();
   }
 
-  const TemporaryFolder folder_;
+  const testing::Folder folder_;
   const std::string file_ = folder_ / "keys";
 };
 
@@ -61,7 +61,7 @@ TEST_F(KeysTest, AKeyIsOfThatShapeAndTheFileDoesNotTellIt) {
   const std::string key = Add("one");
   EXPECT_THAT(key, MatchesRegex("tutti_[A-Za-z0-9_-]{43}"));
   EXPECT_NE(key, Add("one"));
-  const std::string text = TextOf(file_);
+  const std::string text = testing::BytesOf(file_);
   EXPECT_THAT(text, Not(HasSubstr(key.substr(6))));
   EXPECT_THAT(text, MatchesRegex("(one [0-9a-f]{8} [0-9a-f]{64} 2026-11-25\n){2}"));
   EXPECT_EQ(fs::status(file_).permissions(), fs::perms(0600));
@@ -99,14 +99,14 @@ TEST_F(KeysTest, AMalformedLineIsNamedAndNotQuoted) {
   };
   for (const auto& [text, problem] : cases) {
     folder_.Write("keys", "# comment\n\n" + text + "\n");
-    const std::string before = TextOf(file_);
+    const std::string before = testing::BytesOf(file_);
     for (const absl::Status& status : {KeyStore::Load(file_).status(), AddKey(file_, "one", "2026-11-25").status(),
                                        RevokeKeys(file_, "lab").status()}) {
       EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
       EXPECT_THAT(Message(status), AllOf(StartsWith(file_ + ":"), HasSubstr(problem), Not(HasSubstr(secret))));
       EXPECT_THAT(Message(status), StartsWith(file_ + (problem[0] == '4' ? ":" : ":3: ")));
     }
-    EXPECT_EQ(TextOf(file_), before) << "a file that was not understood is left alone";
+    EXPECT_EQ(testing::BytesOf(file_), before) << "a file that was not understood is left alone";
   }
 }
 
@@ -130,7 +130,7 @@ TEST_F(KeysTest, RevokesATenantOrOneKeyAndKeepsTheRestOfTheFile) {
   EXPECT_EQ(Load().TenantOf(two), "");
   EXPECT_EQ(Load().TenantOf(three), "three");
   EXPECT_EQ(Load().TenantOf("tutti_test"), "lab");
-  EXPECT_THAT(TextOf(file_), StartsWith(std::string("# ours\n") + kTestLine + "\nthree "));
+  EXPECT_THAT(testing::BytesOf(file_), StartsWith(std::string("# ours\n") + kTestLine + "\nthree "));
 }
 
 TEST_F(KeysTest, ATenantWhoseNameIsAnIdIsMeantBeforeTheKeyWithThisId) {

@@ -8,7 +8,7 @@
 #include <thread>
 #include <vector>
 
-#include "tests/service/folder.h"
+#include "tests/support/folder.h"
 
 namespace tutti {
 namespace {

@@ -15,9 +15,9 @@ using testing::ScriptedRecognizer;
 class ModelTableTest : public ::testing::Test {
  protected:
   std::unique_ptr<ModelTable> Load(std::vector<std::string> models) {
-    ServeOptions options;
-    options.models.model = std::move(models);
-    auto table = ModelTable::Load(options, [this](const std::string& given) { return LoadOne(given); });
+    options_.models.model = std::move(models);
+    auto table =
+        ModelTable::Load(options_, [this](const ServeOptions&, const std::string& given) { return LoadOne(given); });
     EXPECT_TRUE(table.ok()) << table.status();
     return *std::move(table);
   }
@@ -39,6 +39,7 @@ class ModelTableTest : public ::testing::Test {
         .status();
   }
 
+  ServeOptions options_;
   int loads_ = 0;
   absl::Status failure_;
   std::shared_ptr<ScriptedRecognizer> recognizer_;  // of the last load
@@ -60,7 +61,7 @@ TEST_F(ModelTableTest, AnUnknownOneIsNotFoundAndTheKnownAreListed) {
 
 TEST_F(ModelTableTest, NoModelTwoOfOneNameOrOneThatFailsAreErrors) {
   ServeOptions options;
-  const auto loader = [this](const std::string& given) { return LoadOne(given); };
+  const auto loader = [this](const ServeOptions&, const std::string& given) { return LoadOne(given); };
   EXPECT_EQ(ModelTable::Load(options, loader).status().code(), absl::StatusCode::kInvalidArgument);
   options.models.model = {"one", "one"};
   EXPECT_EQ(ModelTable::Load(options, loader).status().code(), absl::StatusCode::kInvalidArgument);
@@ -73,7 +74,7 @@ TEST_F(ModelTableTest, AReloadThatFailsChangesNothing) {
   const auto table = Load({"one"});
   const auto before = *table->Find("one");
   failure_ = absl::NotFoundError("gone");
-  EXPECT_EQ(table->Reload(), failure_);
+  EXPECT_EQ(table->Reload(options_), failure_);
   EXPECT_EQ(*table->Find("one"), before);
 }
 
@@ -84,7 +85,7 @@ TEST_F(ModelTableTest, ARequestKeepsTheModelItBeganWith) {
   std::atomic<bool> done = false;
   ASSERT_TRUE(Submit(*held, [&](const absl::StatusOr<Transcript>& result) { done = result.ok(); }).ok());
   ASSERT_TRUE(recognizer->HasBegun("a"));
-  ASSERT_TRUE(table->Reload().ok());
+  ASSERT_TRUE(table->Reload(options_).ok());
   EXPECT_NE(*table->Find("one"), held);
   EXPECT_EQ(table->pending(), 0) << "of the new ones";
   recognizer->Finish("a", 1);
@@ -101,7 +102,7 @@ TEST_F(ModelTableTest, WhoLetsGoOfAModelLastDoesNotWaitForItsEnd) {
                 ended = true;
               }).ok());
   ASSERT_TRUE(recognizer_->HasBegun("a"));
-  ASSERT_TRUE(table->Reload().ok());
+  ASSERT_TRUE(table->Reload(options_).ok());
   held.reset();  // would never return if it waited for the callback
   EXPECT_FALSE(ended);
   callback_may_end.Open();
@@ -122,7 +123,7 @@ TEST_F(ModelTableTest, AfterADrainModelsRefuseAndSoDoThoseLoadedLater) {
   table->Drain();
   const auto refused = [&] { return Submit(**table->Find(""), nullptr).code() == absl::StatusCode::kUnavailable; };
   EXPECT_TRUE(refused());
-  ASSERT_TRUE(table->Reload().ok());
+  ASSERT_TRUE(table->Reload(options_).ok());
   EXPECT_EQ(loads_, 2);
   EXPECT_TRUE(refused());
 }

@@ -113,5 +113,19 @@ TEST(RateLimiterTest, ThreadsTogetherGetNoMoreThanTheBurst) {
   EXPECT_EQ(taken, 500);
 }
 
+TEST(RateLimiterTest, AChangedRateCountsAtOnceAndWhatWasSpentStaysSpent) {
+  RateLimiter limiter(0, 1);
+  EXPECT_FALSE(limiter.Take("a", kStart));
+  limiter.SetRate(60, 2);
+  EXPECT_FALSE(limiter.Take("a", kStart));
+  EXPECT_FALSE(limiter.Take("a", kStart));
+  EXPECT_TRUE(limiter.Take("a", kStart));
+  limiter.SetRate(60, 5);
+  EXPECT_TRUE(limiter.Take("a", kStart));
+  EXPECT_FALSE(limiter.Take("a", After(1)));
+  limiter.SetRate(0, 1);
+  EXPECT_FALSE(limiter.Take("a", After(1)));
+}
+
 }  // namespace
 }  // namespace tutti

@@ -8,7 +8,8 @@
 #include <thread>
 #include <vector>
 
-#include "tests/service/folder.h"
+#include "tests/support/file_size_limit.h"
+#include "tests/support/folder.h"
 
 namespace tutti {
 namespace {
@@ -150,6 +151,45 @@ TEST(EstimateSecondsTest, WhateverTheBytesItIsATime) {
     EXPECT_TRUE(std::isfinite(seconds) && seconds >= 0.1) << seconds;
     EXPECT_LE(seconds, std::max(0.1, static_cast<double>(bytes) / 1000));
   }
+}
+
+TEST(SpoolTest, AFullDiskIsSaidToPassAndLeavesNothing) {
+  const Folder folder;
+  const auto spool = Make(folder.path(), 100'000);
+  {
+    const testing::FileSizeLimit full(4096);
+    const auto file = *spool->NewFile();
+    EXPECT_EQ(file->Append(std::string(10'000, 'x')).code(), absl::StatusCode::kUnavailable);
+  }
+  EXPECT_EQ(spool->bytes(), 0);
+  EXPECT_TRUE(fs::is_empty(folder.path()));
+  EXPECT_TRUE((*spool->NewFile())->Append(std::string(10'000, 'x')).ok());
+}
+
+TEST(SpoolTest, AFileThatIsHandedOverCountsUntilItIsTakenOff) {
+  const Folder folder;
+  const auto spool = Make(folder.path(), 10);
+  auto file = *spool->NewFile();
+  ASSERT_TRUE(file->Append("12345678").ok());
+  fs::rename(file->path(), folder / "kept");
+  file->HandOver();
+  file.reset();
+  EXPECT_EQ(spool->bytes(), 8);
+  EXPECT_EQ(BytesOf(folder / "kept"), "12345678");
+  EXPECT_FALSE((*spool->NewFile())->Append("123").ok());
+  spool->Count(-8);
+  EXPECT_EQ(spool->bytes(), 0);
+}
+
+TEST(SpoolTest, AChangedBoundIsThatOfWhatComesNext) {
+  const Folder folder;
+  const auto spool = Make(folder.path(), 10);
+  const auto file = *spool->NewFile();
+  ASSERT_TRUE(file->Append("12345678").ok());
+  spool->SetMaxBytes(5);
+  EXPECT_EQ(file->Append("1").code(), absl::StatusCode::kResourceExhausted);
+  spool->SetMaxBytes(9);
+  EXPECT_TRUE(file->Append("1").ok());
 }
 
 }  // namespace

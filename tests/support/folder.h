@@ -14,7 +14,7 @@ namespace tutti::testing {
 class Folder {
  public:
   Folder() {
-    std::string path = std::filesystem::temp_directory_path() / "tutti_service_XXXXXX";
+    std::string path = std::filesystem::temp_directory_path() / "tutti_test_XXXXXX";
     path_ = mkdtemp(path.data());
   }
   ~Folder() {
@@ -27,8 +27,10 @@ class Folder {
   const std::string& path() const { return path_; }
   std::string operator/(std::string_view name) const { return path_ + "/" + std::string(name); }
 
-  std::string Write(std::string_view name, std::string_view bytes) const {
+  // Makes the file with the folders above it.
+  std::string Write(std::string_view name, std::string_view bytes = "") const {
     std::string path = *this / name;
+    std::filesystem::create_directories(std::filesystem::path(path).parent_path());
     std::ofstream(path, std::ios::binary) << bytes;
     return path;
   }
