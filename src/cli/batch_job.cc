@@ -175,7 +175,7 @@ absl::Status BatchJob::Begin(const BatchSettings& more) {
     rows.push_back(std::move(entries_[i].row));
     if (anew_) rows.back().id = 0;
   }
-  const absl::Status status = journal_->Begin(settings_, rows, anew_, NowMs());
+  absl::Status status = journal_->Begin(settings_, rows, anew_, NowMs());
   for (size_t k = 0; k < rows.size(); ++k) entries_[indices[k]].row = std::move(rows[k]);
   return status;
 }
