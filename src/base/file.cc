@@ -28,6 +28,23 @@ class FileDescriptor {
   const int fd_;
 };
 
+absl::Status WriteAll(int fd, const std::string& path, std::span<const std::byte> bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = write(fd, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return SystemError("write", path, errno);
+    bytes = bytes.subspan(static_cast<size_t>(written));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status WriteAndSync(const std::string& path, const std::string& name, std::string_view bytes) {
+  const FileDescriptor fd(open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+  if (fd.get() < 0) return SystemError("create", path, errno);
+  TUTTI_RETURN_IF_ERROR(WriteAll(fd.get(), name, std::as_bytes(std::span(bytes))));
+  return fsync(fd.get()) == 0 ? absl::OkStatus() : SystemError("write to the disk", name, errno);
+}
+
 }  // namespace
 
 absl::Status SystemError(std::string_view what, const std::string& path, int error) {
@@ -102,15 +119,7 @@ absl::Status AtomicFile::CopyAttributes(int from_fd) {
   return absl::OkStatus();
 }
 
-absl::Status AtomicFile::Append(std::span<const std::byte> bytes) {
-  while (!bytes.empty()) {
-    const ssize_t written = write(fd_, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return SystemError("write", path_, errno);
-    bytes = bytes.subspan(static_cast<size_t>(written));
-  }
-  return absl::OkStatus();
-}
+absl::Status AtomicFile::Append(std::span<const std::byte> bytes) { return WriteAll(fd_, path_, bytes); }
 
 absl::Status AtomicFile::Commit() {
   const bool closed = close(std::exchange(fd_, -1)) == 0;
@@ -124,6 +133,17 @@ absl::Status WriteFileAtomically(const std::string& path, std::string_view bytes
   TUTTI_ASSIGN_OR_RETURN(const auto file, AtomicFile::Create(path));
   TUTTI_RETURN_IF_ERROR(file->Append(std::as_bytes(std::span(bytes))));
   return file->Commit();
+}
+
+absl::Status WriteFileDurably(const std::string& path, const std::string& temporary, std::string_view bytes,
+                              SyncPoints* sync_points) {
+  absl::Status status = WriteAndSync(temporary, path, bytes);
+  ReachSyncPoint(sync_points, "WriteFileDurably:before_rename");
+  if (status.ok() && rename(temporary.c_str(), path.c_str()) != 0) {
+    status = SystemError("rename the finished file to", path, errno);
+  }
+  if (!status.ok()) unlink(temporary.c_str());
+  return status;
 }
 
 }  // namespace tutti

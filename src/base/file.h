@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "base/status.h"
+#include "base/sync_point.h"
 
 namespace tutti {
 
@@ -68,5 +69,11 @@ class AtomicFile {
 
 // Writes to a temporary name in the same folder, then renames, so that a reader sees the old file or the whole new one.
 absl::Status WriteFileAtomically(const std::string& path, std::string_view bytes);
+
+// The same, and the bytes are on the disk before the name appears, so that after a loss of power it has them all or is
+// not there. `temporary` is the name until then, in the same folder: one that a killed writer left is written over, so
+// two may not use it at once. On an error it is removed.
+absl::Status WriteFileDurably(const std::string& path, const std::string& temporary, std::string_view bytes,
+                              SyncPoints* sync_points = nullptr);
 
 }  // namespace tutti

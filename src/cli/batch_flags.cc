@@ -62,7 +62,7 @@ void BatchFlags::AddTo(CLI::App& app, const std::vector<std::string>& formats) {
       ->group("Speed");
 }
 
-absl::StatusOr<BatchFlags::Prepared> BatchFlags::Prepare() const {
+absl::StatusOr<BatchFlags::Prepared> BatchFlags::Prepare(const Adjust& adjust) const {
   if (formats_.size() > 1 && output_.empty()) {
     return InvalidArgument("--format {}: several formats need --output DIR", fmt::join(formats_, ","));
   }
@@ -77,10 +77,12 @@ absl::StatusOr<BatchFlags::Prepared> BatchFlags::Prepare() const {
   for (const std::string& format : formats_) {
     if (std::find(extensions.begin(), extensions.end(), format) == extensions.end()) extensions.push_back(format);
   }
-  TUTTI_ASSIGN_OR_RETURN(prepared.writer, ResultWriter::Create(prepared.inputs, {.extensions = std::move(extensions),
-                                                                                 .directory = output_,
-                                                                                 .overwrite = overwrite_,
-                                                                                 .skip_existing = skip_existing_}));
+  OutputOptions output{.extensions = std::move(extensions),
+                       .directory = output_,
+                       .overwrite = overwrite_,
+                       .skip_existing = skip_existing_};
+  if (adjust) TUTTI_RETURN_IF_ERROR(adjust(prepared.inputs, output));
+  TUTTI_ASSIGN_OR_RETURN(prepared.writer, ResultWriter::Create(prepared.inputs, std::move(output)));
   prepared.display = std::make_unique<ProgressDisplay>(mode, stderr);
   return prepared;
 }

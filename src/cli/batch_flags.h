@@ -1,8 +1,10 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -29,8 +31,9 @@ class BatchFlags {
     std::unique_ptr<ResultWriter> writer;
     std::unique_ptr<ProgressDisplay> display;
   };
-  // Errors are usage errors: nothing was done yet.
-  absl::StatusOr<Prepared> Prepare() const;
+  // `adjust`, if any, may change where outputs go, and refuse. Errors are usage errors: nothing was done yet.
+  using Adjust = std::function<absl::Status(std::span<const Input>, OutputOptions&)>;
+  absl::StatusOr<Prepared> Prepare(const Adjust& adjust = nullptr) const;
   // Reads standard input if `-` is an input. Cancelled when interrupted.
   static absl::Status ReadStandardInput(const Interrupt& interrupt, Prepared& prepared);
 

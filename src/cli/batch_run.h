@@ -20,6 +20,7 @@ struct Outcome {
   absl::Status status;             // Cancelled: it was stopped on our own request
   std::vector<std::string> texts;  // one a format
   int64_t audio_ms = 0;
+  int attempts = 1;  // how often it was tried in this run
 };
 
 // What a command does to each recording.
@@ -37,11 +38,14 @@ class RecordingJob {
   virtual int64_t audio_ms_in_progress() const = 0;
 };
 
+class BatchJob;
+
 struct BatchOptions {
   bool fail_fast = false;
   size_t max_started = 256;  // recordings started and not finished
   // What stands in for a failed recording on standard output.
   std::function<std::string(std::string_view file, const absl::Status&)> failure_text;
+  BatchJob* job = nullptr;  // what earlier runs did, and where this one is kept; may be null
 };
 
 struct FailedInput {
@@ -53,7 +57,7 @@ struct BatchResult {
   RunState state;
   std::vector<FailedInput> failed;  // in the order of the inputs
   bool interrupted = false;
-  absl::Status output;  // not OK: standard output is gone
+  absl::Status output;  // not OK: standard output is gone, or a job's journal or output files cannot be written
 };
 
 // Sends all inputs through the job and its results to the writer, until all are done, the first failure with fail_fast,

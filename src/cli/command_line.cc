@@ -12,6 +12,7 @@
 #include "cli/bench_command.h"
 #include "cli/completion.h"
 #include "cli/exit_codes.h"
+#include "cli/job_command.h"
 #include "cli/keys_command.h"
 #include "cli/man_page.h"
 #include "cli/models_command.h"
@@ -37,6 +38,7 @@ struct Commands {
   ModelsCommand models;
   ServeCommand serve;
   KeysCommand keys;
+  JobCommand job;
   BenchCommand bench;
 };
 
@@ -59,6 +61,7 @@ int RunCommandLine(int argc, char** argv) {
       "`tutti COMMAND --help` explains a command.");
   Commands commands;
   const CLI::App* transcribe = commands.transcribe.Define(app);
+  const CLI::App* job = commands.job.Define(app);
   const CLI::App* vad = commands.vad.Define(app);
   const CLI::App* models = commands.models.Define(app);
   const CLI::App* serve = commands.serve.Define(app);
@@ -79,8 +82,9 @@ int RunCommandLine(int argc, char** argv) {
                                return command->get_name() == argv[1];
                              });
   if (argc < 2 || (argv[1][0] != '-' && !names_command)) {
-    return UsageError(InvalidArgument("{}; there are transcribe, vad, models, serve, keys, bench (see tutti --help)",
-                                      argc < 2 ? "a command is needed" : fmt::format("no command '{}'", argv[1])));
+    return UsageError(
+        InvalidArgument("{}; there are transcribe, job, vad, models, serve, keys, bench (see tutti --help)",
+                        argc < 2 ? "a command is needed" : fmt::format("no command '{}'", argv[1])));
   }
   try {
     app.parse(argc, argv);
@@ -95,6 +99,7 @@ int RunCommandLine(int argc, char** argv) {
   if (models->parsed()) return commands.models.Run();
   if (serve->parsed()) return commands.serve.Run();
   if (keys->parsed()) return commands.keys.Run();
+  if (job->parsed()) return commands.job.Run();
   return commands.bench.Run();
 }
 

@@ -16,9 +16,15 @@ namespace fs = std::filesystem;
 
 absl::StatusOr<std::unique_ptr<ResultWriter>> ResultWriter::Create(std::span<const Input> inputs, OutputOptions options,
                                                                    std::FILE* out) {
-  std::vector<std::string> names = options.directory.empty() ? std::vector<std::string>() : OutputNames(inputs);
+  std::vector<std::string> names = std::move(options.names);
+  if (options.directory.empty()) {
+    names.clear();
+  } else if (names.empty()) {
+    names = OutputNames(inputs);
+  }
   std::unique_ptr<ResultWriter> writer(new ResultWriter(std::move(options), std::move(names), out));
   writer->done_.resize(inputs.size());
+  writer->had_all_.resize(inputs.size());
   writer->waiting_.resize(inputs.size());
 
   size_t existing = 0;
@@ -29,9 +35,11 @@ absl::StatusOr<std::unique_ptr<ResultWriter>> ResultWriter::Create(std::span<con
       std::error_code error;
       if (!fs::exists(writer->FileName(i, format), error)) continue;
       ++found;
+      if (!writer->options_.ours.empty() && writer->options_.ours[i]) continue;
       if (existing++ == 0) example = writer->FileName(i, format);
     }
-    writer->done_[i] = writer->options_.skip_existing && found == writer->options_.extensions.size();
+    writer->had_all_[i] = found == writer->options_.extensions.size();
+    writer->done_[i] = writer->options_.skip_existing && writer->had_all_[i];
   }
   if (existing > 0 && !writer->options_.overwrite && !writer->options_.skip_existing) {
     return FailedPrecondition("{} exists{}: say --overwrite or --skip-existing", example,
@@ -59,9 +67,14 @@ absl::Status ResultWriter::Write(size_t index, std::span<const std::string> text
     return absl::UnavailableError(fmt::format("{}: cannot make the folder: {}", folder.string(), error.message()));
   }
   for (size_t format = 0; format < texts.size(); ++format) {
-    TUTTI_RETURN_IF_ERROR(WriteFileAtomically(FileName(index, format), texts[format]));
+    TUTTI_RETURN_IF_ERROR(WriteFile(FileName(index, format), texts[format]));
   }
   return absl::OkStatus();
+}
+
+absl::Status ResultWriter::WriteFile(const std::string& name, const std::string& text) const {
+  if (options_.temporary_suffix.empty()) return WriteFileAtomically(name, text);
+  return WriteFileDurably(name, name + options_.temporary_suffix, text, options_.sync_points);
 }
 
 absl::Status ResultWriter::WriteFailure(size_t index, std::string text) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "base/sync_point.h"
 #include "cli/inputs.h"
 
 namespace tutti {
@@ -17,6 +18,13 @@ struct OutputOptions {
   std::string directory;                // empty: standard output
   bool overwrite = false;
   bool skip_existing = false;
+
+  // Of a job with a journal (cli/batch_job.h); both empty without one, else as many as inputs.
+  std::vector<std::string> names = {};  // below the folder, in place of OutputNames
+  std::vector<bool> ours = {};  // files of this input, if there are any, are the job's own: neither refused nor kept
+  // A file is on the disk before its name appears, and is called its name and this until then. Empty: any name will do.
+  std::string temporary_suffix = {};
+  SyncPoints* sync_points = nullptr;  // tests only
 };
 
 // Where results go: files below a folder, each as soon as it is there, or standard output in the order of the inputs.
@@ -33,6 +41,8 @@ class ResultWriter {
 
   // All output files of this input exist and --skip-existing was given.
   bool is_done(size_t index) const { return done_[index]; }
+  // All output files of this input were there at the start.
+  bool had_all(size_t index) const { return had_all_[index]; }
 
   // `texts` holds one a format. To files: a name appears only with its whole content.
   absl::Status Write(size_t index, std::span<const std::string> texts);
@@ -46,6 +56,8 @@ class ResultWriter {
  private:
   ResultWriter(OutputOptions options, std::vector<std::string> names, std::FILE* out);
 
+  absl::Status WriteFile(const std::string& name, const std::string& text) const;
+
   std::string FileName(size_t index, size_t format) const;
   absl::Status PrintInOrder();
   absl::Status Print(const std::string& text);
@@ -53,7 +65,7 @@ class ResultWriter {
   const OutputOptions options_;
   const std::vector<std::string> names_;  // below the folder, without extension
   std::FILE* const out_;
-  std::vector<bool> done_;
+  std::vector<bool> done_, had_all_;
   std::vector<std::optional<std::string>> waiting_;  // for their turn on standard output
   size_t next_ = 0;                                  // to be printed
 };

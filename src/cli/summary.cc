@@ -23,22 +23,30 @@ std::string RenderSummary(const RunSummary& run, const BatchResult& result) {
                       {"code", absl::StatusCodeToString(input.status.code())},
                       {"message", Message(input.status)}});
   }
-  const Json json = {{"command", run.command},
-                     {"version", TUTTI_VERSION},
-                     {"model", TextOrNull(run.model)},
-                     {"vad", TextOrNull(run.vad)},
-                     {"compute_type", run.compute_type},
-                     {"threads", run.threads},
-                     {"recordings", state.files},
-                     {"done", state.done},
-                     {"skipped", state.skipped},
-                     {"audio_seconds", state.audio_seconds},
-                     {"load_seconds", run.load_seconds},
-                     {"wall_seconds", state.elapsed_seconds},
-                     {"x_real_time", state.x_real_time()},
-                     {"peak_memory_bytes", run.peak_memory_bytes},
-                     {"interrupted", result.interrupted},
-                     {"failed", std::move(failed)}};
+  Json json = {{"command", run.command},
+               {"version", TUTTI_VERSION},
+               {"model", TextOrNull(run.model)},
+               {"vad", TextOrNull(run.vad)},
+               {"compute_type", run.compute_type},
+               {"threads", run.threads},
+               {"recordings", state.files},
+               {"done", state.done},
+               {"skipped", state.skipped},
+               {"audio_seconds", state.audio_seconds},
+               {"load_seconds", run.load_seconds},
+               {"wall_seconds", state.elapsed_seconds},
+               {"x_real_time", state.x_real_time()},
+               {"peak_memory_bytes", run.peak_memory_bytes},
+               {"interrupted", result.interrupted},
+               {"failed", std::move(failed)}};
+  if (!run.job.empty()) {
+    json["job"] = {{"file", run.job},
+                   {"recordings", run.job_counts.all()},
+                   {"done", run.job_counts.done},
+                   {"failed", run.job_counts.failed},
+                   {"waiting", run.job_counts.waiting},
+                   {"audio_seconds", static_cast<double>(run.job_counts.audio_ms) / 1000}};
+  }
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 

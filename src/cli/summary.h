@@ -5,6 +5,7 @@
 
 #include "base/status.h"
 #include "cli/batch_run.h"
+#include "service/batch_journal.h"
 
 namespace tutti {
 
@@ -17,6 +18,8 @@ struct RunSummary {
   int threads = 0;
   int64_t peak_memory_bytes = 0;
   double load_seconds = 0;  // until the models were ready
+  std::string job = {};     // its journal; empty: none
+  BatchJournal::Counts job_counts = {};
 };
 
 std::string RenderSummary(const RunSummary& run, const BatchResult& result);

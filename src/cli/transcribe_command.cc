@@ -105,6 +105,7 @@ CLI::App* TranscribeCommand::Define(CLI::App& app) {
       "  tutti transcribe meeting.m4a\n"
       "  tutti transcribe --output texts --format txt,srt recordings/\n"
       "  tutti transcribe --output texts --skip-existing recordings/     (go on where it stopped)\n"
+      "  tutti transcribe --output texts --job texts.db recordings/      (the same, and it knows changed recordings)\n"
       "  tutti transcribe --channels split --format jsonl call.wav\n"
       "  tutti transcribe --model ~/models/paraformer-large --vad none *.wav\n"
       "  ffmpeg -i rtsp://camera -t 60 -f wav - | tutti transcribe -\n"
@@ -149,6 +150,7 @@ CLI::App* TranscribeCommand::Define(CLI::App& app) {
       ->default_str("600")
       ->group("Speed");
   vad_flags_.AddTo(*command, "vad-");
+  job_flags_.AddTo(*command);
   return command;
 }
 
@@ -163,7 +165,12 @@ int TranscribeCommand::Run() const {
   if (!model.ok()) return UsageError(WithContext(model.status(), "--model"));
   const auto vad = use_vad ? registry->Find(vad_) : absl::StatusOr<std::string>("");
   if (!vad.ok()) return UsageError(WithContext(vad.status(), "--vad"));
-  auto prepared = batch_.Prepare();
+  std::unique_ptr<BatchJob> batch_job;  // stays null without --job
+  auto prepared = batch_.Prepare([&](std::span<const Input> inputs, OutputOptions& output) -> absl::Status {
+    if (!job_flags_.given()) return absl::OkStatus();
+    TUTTI_ASSIGN_OR_RETURN(batch_job, job_flags_.Open({{"--model", *model}, {"--vad", *vad}}, inputs, output));
+    return absl::OkStatus();
+  });
   if (!prepared.ok()) return UsageError(prepared.status());
   std::vector<Format> formats;
   for (const std::string& name : prepared->writer->extensions()) formats.push_back(*ParseFormat(name));
@@ -190,21 +197,30 @@ int TranscribeCommand::Run() const {
     prepared->display->Say(Message(status));
     return kExitInterrupted;
   }
+  const std::string compute_type(Name((*recognizer)->compute_type()));
+  if (batch_job != nullptr) {
+    if (const absl::Status status = batch_job->Begin({{"compute type in use", compute_type}}); !status.ok())
+      return UsageError(status);
+  }
   const Format first = formats.front();
-  const BatchOptions batch{.fail_fast = batch_.fail_fast(),
-                           .failure_text = [first](std::string_view file, const absl::Status& status) {
-                             return FailureText(first, file, status);
-                           }};
+  const BatchOptions batch{
+      .fail_fast = batch_.fail_fast(),
+      .failure_text = [first](std::string_view file,
+                              const absl::Status& status) { return FailureText(first, file, status); },
+      .job = batch_job.get()};
   TranscribeJob job(**recognizer, std::move(options), std::move(formats), batch_.to_files(), prepared->standard_input,
                     prepared->inputs.size());
   const BatchResult result = RunBatch(prepared->inputs, job, *prepared->writer, *prepared->display, interrupt, batch);
   return Conclude({.command = "transcribe",
                    .model = *model,
                    .vad = *vad,
-                   .compute_type = std::string(Name((*recognizer)->compute_type())),
+                   .compute_type = compute_type,
                    .threads = (*recognizer)->threads(),
                    .peak_memory_bytes = PeakMemoryBytes(),
-                   .load_seconds = load_time.count()},
+                   .load_seconds = load_time.count(),
+                   .job = job_flags_.journal(),
+                   .job_counts = batch_job != nullptr ? batch_job->counts().value_or(BatchJournal::Counts{})
+                                                      : BatchJournal::Counts{}},
                   result, batch_.summary(), *prepared->display);
 }
 

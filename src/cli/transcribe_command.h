@@ -4,6 +4,7 @@
 #include <string>
 
 #include "cli/batch_flags.h"
+#include "cli/job_flags.h"
 #include "cli/vad_flags.h"
 
 namespace tutti {
@@ -17,6 +18,7 @@ class TranscribeCommand {
  private:
   BatchFlags batch_;
   VadFlags vad_flags_;
+  JobFlags job_flags_;
   std::string model_ = "demo-paraformer";
   std::string vad_ = "fsmn-vad";
   std::string compute_type_ = "auto";

@@ -1,30 +1,23 @@
 #include "service/job_store.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
-#include <cerrno>
 #include <cstdlib>
-#include <cstring>
 #include <utility>
 
+#include "service/file_lock.h"
 #include "service/sqlite.h"
+#include "service/sqlite_file.h"
 
 namespace tutti {
 namespace {
 
 constexpr std::array<std::string_view, 5> kStateNames = {"queued", "running", "done", "failed", "cancelled"};
 
-constexpr int kSchemaVersion = 1;
-constexpr int kApplicationId = 0x74757469;  // "tuti"
-constexpr int kBusyMs = 10'000;
-
 // States are numbers of JobState: 0 queued, 1 running, from 2 on ended. jobs_by_state also answers counts() by itself;
 // the last two indices are partial: few jobs wait for their webhook.
-constexpr std::string_view kSchema = R"(
+constexpr std::string_view kTables = R"(
 CREATE TABLE jobs (
   sequence INTEGER PRIMARY KEY AUTOINCREMENT,
   id TEXT NOT NULL UNIQUE,
@@ -49,6 +42,9 @@ CREATE INDEX jobs_by_state ON jobs (state, created_ms, sequence);
 CREATE INDEX jobs_ended ON jobs (finished_ms) WHERE state >= 2;
 CREATE INDEX jobs_to_tell ON jobs (finished_ms, sequence) WHERE state >= 2 AND webhook_pending = 1;
 )";
+
+constexpr SqliteSchema kSchema = {
+    .application_id = 0x74757469, .version = 1, .script = kTables, .contents = "tutti's jobs"};  // "tuti"
 
 #define TUTTI_JOB_COLUMNS                                                                                \
   "id, tenant, state, file_name, audio_path, parameters, webhook, webhook_tries, attempts, error_code, " \
@@ -94,26 +90,6 @@ absl::StatusOr<std::vector<Job>> JobsOf(absl::StatusOr<SqliteStatement> rows) {
 
 int64_t Number(JobState state) { return static_cast<int64_t>(state); }
 
-absl::Status PrepareSchema(SqliteDatabase& database) {
-  TUTTI_ASSIGN_OR_RETURN(const int64_t version, database.QueryInteger("PRAGMA user_version"));
-  TUTTI_ASSIGN_OR_RETURN(const int64_t application, database.QueryInteger("PRAGMA application_id"));
-  TUTTI_ASSIGN_OR_RETURN(const int64_t tables, database.QueryInteger("SELECT count(*) FROM sqlite_master"));
-  if (application != kApplicationId && (tables > 0 || version != 0 || application != 0)) {
-    return FailedPrecondition("{}: a database of another program; expected one of tutti's jobs, or no file",
-                              database.path());
-  }
-  if (version > kSchemaVersion) {
-    return FailedPrecondition("{}: schema {} of a later tutti; this one knows up to {}", database.path(), version,
-                              kSchemaVersion);
-  }
-  TUTTI_RETURN_IF_ERROR(database.ExecuteScript("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"));
-  if (version == kSchemaVersion) return absl::OkStatus();
-  TUTTI_ASSIGN_OR_RETURN(SqliteTransaction transaction, SqliteTransaction::Begin(database));
-  TUTTI_RETURN_IF_ERROR(database.ExecuteScript(fmt::format("{} PRAGMA user_version = {}; PRAGMA application_id = {};",
-                                                           kSchema, kSchemaVersion, kApplicationId)));
-  return transaction.Commit();
-}
-
 }  // namespace
 
 std::string_view Name(JobState state) { return kStateNames[static_cast<size_t>(state)]; }
@@ -125,45 +101,14 @@ absl::StatusOr<JobState> ParseJobState(std::string_view name) {
   return InvalidArgument("state: '{}', expected queued, running, done, failed or cancelled", name);
 }
 
-// Held from construction to destruction, and let go by the system when the process dies.
-class JobStore::FileLock {
- public:
-  static absl::StatusOr<std::unique_ptr<FileLock>> Take(const std::string& path) {
-    const std::string lock_path = path + ".lock";
-    const int fd = open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (fd < 0) return Unavailable("{}: cannot open: {}", lock_path, std::strerror(errno));
-    std::unique_ptr<FileLock> lock(new FileLock(fd));
-    while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-      if (errno == EWOULDBLOCK) return FailedPrecondition("{}: in use by another tutti", path);
-      if (errno != EINTR) return Unavailable("{}: cannot lock: {}", lock_path, std::strerror(errno));
-    }
-    return lock;
-  }
-  ~FileLock() { close(fd_); }
-
-  FileLock(const FileLock&) = delete;
-  FileLock& operator=(const FileLock&) = delete;
-
- private:
-  explicit FileLock(int fd) : fd_(fd) {}
-
-  const int fd_;
-};
-
 JobStore::JobStore(std::unique_ptr<FileLock> lock, std::unique_ptr<SqliteDatabase> database)
     : file_lock_(std::move(lock)), database_(std::move(database)) {}
 
 JobStore::~JobStore() = default;
 
 absl::StatusOr<std::unique_ptr<JobStore>> JobStore::Open(const std::string& path) {
-  TUTTI_ASSIGN_OR_RETURN(std::unique_ptr<FileLock> lock, FileLock::Take(path));
-  // SQLite would make it readable for everybody; an empty file is a new database, and -wal and -shm take its mode.
-  const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (fd < 0) return Unavailable("{}: cannot open: {}", path, std::strerror(errno));
-  close(fd);
-  TUTTI_ASSIGN_OR_RETURN(std::unique_ptr<SqliteDatabase> database, SqliteDatabase::Open(path, kBusyMs));
-  TUTTI_RETURN_IF_ERROR(PrepareSchema(*database));
-  return std::unique_ptr<JobStore>(new JobStore(std::move(lock), std::move(database)));
+  TUTTI_ASSIGN_OR_RETURN(OwnSqliteFile own, OpenOwn(path, kSchema));
+  return std::unique_ptr<JobStore>(new JobStore(std::move(own.lock), std::move(own.database)));
 }
 
 std::string JobStore::NewId() {

@@ -12,6 +12,7 @@
 
 namespace tutti {
 
+class FileLock;
 class SqliteDatabase;
 
 enum class JobState { kQueued, kRunning, kDone, kFailed, kCancelled };
@@ -96,8 +97,6 @@ class JobStore {
   absl::StatusOr<Counts> counts() const TUTTI_EXCLUDES(mu_);
 
  private:
-  class FileLock;
-
   JobStore(std::unique_ptr<FileLock> lock, std::unique_ptr<SqliteDatabase> database);
 
   // OK when one row was changed; else why the job `id` could not be changed.

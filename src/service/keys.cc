@@ -21,6 +21,7 @@
 #include <utility>
 
 #include "base/file.h"
+#include "service/sha256.h"
 
 namespace tutti {
 namespace {
@@ -29,19 +30,6 @@ constexpr std::string_view kPrefix = "tutti_";
 constexpr int64_t kMaxFileBytes = 16 << 20;
 constexpr size_t kKeyBytes = 32, kIdDigits = 8;
 static_assert(kKeyBytes == SHA256_DIGEST_LENGTH);
-
-std::string Sha256(std::string_view text) {
-  std::string digest(SHA256_DIGEST_LENGTH, '\0');
-  SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(),
-         reinterpret_cast<unsigned char*>(digest.data()));
-  return digest;
-}
-
-std::string Hex(std::string_view bytes) {
-  std::string hex;
-  for (const char byte : bytes) hex += fmt::format("{:02x}", static_cast<unsigned char>(byte));
-  return hex;
-}
 
 std::optional<std::string> FromHex(std::string_view hex) {
   constexpr std::string_view kDigits = "0123456789abcdef";

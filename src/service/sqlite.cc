@@ -57,6 +57,11 @@ std::string SqliteStatement::Text(int column) const {
   return text == nullptr ? std::string() : std::string(reinterpret_cast<const char*>(text), static_cast<size_t>(size));
 }
 
+void SqliteStatement::Reset() {
+  sqlite3_reset(statement_.get());  // tells the last error once more
+  bind_result_ = SQLITE_OK;
+}
+
 void SqliteStatement::Bind(int parameter, int64_t value) {
   const int result = sqlite3_bind_int64(statement_.get(), parameter, value);
   if (bind_result_ == SQLITE_OK) bind_result_ = result;

@@ -118,6 +118,33 @@ TEST_F(FileTest, AFileMayBeWrittenForItsOwnerOnlyOrWithTheModeOfAnother) {
   EXPECT_EQ(mode("same"), fs::perms(0440));
 }
 
+// Stands in a file's way at the moment it should get its name.
+class MakeFolderAt final : public SyncPoints {
+ public:
+  explicit MakeFolderAt(std::string path) : path_(std::move(path)) {}
+  void At(std::string_view point) override {
+    if (point == "WriteFileDurably:before_rename") fs::create_directories(path_ + "/in the way");
+  }
+
+ private:
+  const std::string path_;
+};
+
+TEST_F(FileTest, ADurableFileTakesTheTemporaryNameThatAKilledWriterLeft) {
+  ASSERT_TRUE(WriteFileAtomically(Path("a.tmp"), "half of something longer").ok());
+  ASSERT_TRUE(WriteFileDurably(Path("a"), Path("a.tmp"), "new").ok());
+  EXPECT_EQ(*ReadFile(Path("a")), "new");
+  EXPECT_EQ(Files(), 1u);
+}
+
+TEST_F(FileTest, ADurableFileThatCannotGetItsNameLeavesNothing) {
+  MakeFolderAt in_the_way(Path("a"));
+  const absl::Status status = WriteFileDurably(Path("a"), Path("a.tmp"), "new", &in_the_way);
+  EXPECT_THAT(std::string(status.message()), AllOf(HasSubstr(Path("a")), HasSubstr("rename")));
+  EXPECT_FALSE(fs::exists(Path("a.tmp")));
+  EXPECT_FALSE(WriteFileDurably(Path("none/a"), Path("none/a.tmp"), "new").ok());
+}
+
 TEST_F(FileTest, AReaderSeesOneWholeVersionWhileWritersRace) {
   const std::string versions[] = {std::string(10'000, 'a'), std::string(20'000, 'b')};
   ASSERT_TRUE(WriteFileAtomically(Path("a"), versions[0]).ok());
