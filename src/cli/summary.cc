@@ -23,22 +23,28 @@ std::string RenderSummary(const RunSummary& run, const BatchResult& result) {
                       {"code", absl::StatusCodeToString(input.status.code())},
                       {"message", Message(input.status)}});
   }
-  const Json json = {{"command", run.command},
-                     {"version", TUTTI_VERSION},
-                     {"model", TextOrNull(run.model)},
-                     {"vad", TextOrNull(run.vad)},
-                     {"compute_type", run.compute_type},
-                     {"threads", run.threads},
-                     {"recordings", state.files},
-                     {"done", state.done},
-                     {"skipped", state.skipped},
-                     {"audio_seconds", state.audio_seconds},
-                     {"load_seconds", run.load_seconds},
-                     {"wall_seconds", state.elapsed_seconds},
-                     {"x_real_time", state.x_real_time()},
-                     {"peak_memory_bytes", run.peak_memory_bytes},
-                     {"interrupted", result.interrupted},
-                     {"failed", std::move(failed)}};
+  Json json = {{"command", run.command},
+               {"version", TUTTI_VERSION},
+               {"model", TextOrNull(run.model)},
+               {"vad", TextOrNull(run.vad)},
+               {"compute_type", run.compute_type},
+               {"threads", run.threads},
+               {"recordings", state.files},
+               {"done", state.done},
+               {"skipped", state.skipped},
+               {"audio_seconds", state.audio_seconds},
+               {"load_seconds", run.load_seconds},
+               {"wall_seconds", state.elapsed_seconds},
+               {"x_real_time", state.x_real_time()},
+               {"peak_memory_bytes", run.peak_memory_bytes},
+               {"interrupted", result.interrupted},
+               {"failed", std::move(failed)}};
+  if (run.pool) {
+    json["pool"] = {{"started", run.pool->started},    {"start_seconds", run.pool->start_seconds},
+                    {"died", run.pool->died},          {"hung", run.pool->hung},
+                    {"retried", run.pool->retried},    {"quarantined", run.pool->quarantined},
+                    {"sandboxed", run.pool->sandboxed}};
+  }
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 

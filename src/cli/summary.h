@@ -1,10 +1,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "base/status.h"
 #include "cli/batch_run.h"
+#include "pool/supervisor.h"
 
 namespace tutti {
 
@@ -16,7 +18,8 @@ struct RunSummary {
   std::string compute_type;
   int threads = 0;
   int64_t peak_memory_bytes = 0;
-  double load_seconds = 0;  // until the models were ready
+  double load_seconds = 0;             // until the models were ready
+  std::optional<PoolStats> pool = {};  // with --isolation process
 };
 
 std::string RenderSummary(const RunSummary& run, const BatchResult& result);

@@ -213,7 +213,8 @@ int TranscribeCommand::Run() const {
                    .compute_type = std::string(Name(recognizer.compute_type())),
                    .threads = recognizer.threads(),
                    .peak_memory_bytes = PeakMemoryBytes(),
-                   .load_seconds = load_time.count()},
+                   .load_seconds = load_time.count(),
+                   .pool = made->pool != nullptr ? std::optional(made->pool->pool_stats()) : std::nullopt},
                   result, batch_.summary(), *prepared->display);
 }
 

@@ -75,6 +75,9 @@ void Supervisor::Publish() {
   for (const auto& [id, worker] : workers_) {
     if (worker.takes_jobs()) stats_.pids.push_back(worker.pid);
   }
+  if (stats_.start_seconds == 0 && stats_.pids.size() == slots_.size()) {
+    stats_.start_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count();
+  }
   MutexLock lock(mu_);
   published_ = stats_;
 }

@@ -23,8 +23,10 @@ namespace tutti {
 struct PoolStats {
   std::vector<int64_t> pids;  // of workers that take jobs
   int64_t started = 0;        // workers, since the beginning
-  int64_t died = 0;           // of them, without being asked to
-  int64_t hung = 0;           // of those that died, had to be killed
+  // From the loaded models to the first time that all processes took jobs; 0 before.
+  double start_seconds = 0;
+  int64_t died = 0;  // of them, without being asked to
+  int64_t hung = 0;  // of those that died, had to be killed
   int64_t recycled = 0;
   int64_t retried = 0;      // attempts at recordings that began anew
   int64_t quarantined = 0;  // recordings given up for what they did to their processes
@@ -118,6 +120,7 @@ class Supervisor {
   int64_t unanswered_ = 0;  // what the nursery was asked to do and has not done
   std::chrono::milliseconds nursery_silent_{0};
   std::chrono::steady_clock::time_point last_look_ = std::chrono::steady_clock::now();
+  const std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
   absl::Status gave_up_;
   PoolStats stats_;
 
