@@ -170,7 +170,7 @@ absl::Status ForbidSystemCalls() {
   error = std::min(error, add("clone", SCMP_ACT_ERRNO(EACCES), no_thread));
   error = std::min(error, add("clone3", SCMP_ACT_ERRNO(ENOSYS)));
   // abort() needs to signal the process itself.
-  const scmp_arg_cmp others = SCMP_A0(SCMP_CMP_NE, static_cast<scmp_datum_t>(getpid()));
+  const scmp_arg_cmp others = SCMP_A0(SCMP_CMP_NE, static_cast<scmp_datum_t>(getpid()), 0);
   error = std::min(error, add("tgkill", SCMP_ACT_ERRNO(EACCES), others));
   if (error == 0) error = seccomp_load(filter.get());
   if (error != 0) return Unimplemented("seccomp: {}", std::strerror(-error));
