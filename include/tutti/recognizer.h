@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -88,11 +89,16 @@ class AudioInput {
 
  private:
   friend struct AudioInputAccess;
+  enum class Kind { kFile, kDescriptor, kBytes, kSamples };
+
+  Kind kind_ = Kind::kFile;
   std::string name_;
-  std::string path_;
-  bool is_upload_ = false;
-  std::shared_ptr<const std::string> bytes_;
-  std::shared_ptr<const std::vector<float>> samples_;
+  std::string path_;        // kFile
+  bool is_upload_ = false;  // kFile, kDescriptor
+  int descriptor_ = -1;
+  std::shared_ptr<const void> keep_alive_;  // what descriptor_, bytes_ or samples_ belong to
+  std::span<const std::byte> bytes_;
+  std::span<const float> samples_;  // interleaved
   int sample_rate_ = 0;
   int sample_channels_ = 0;
 };

@@ -183,6 +183,13 @@ absl::StatusOr<std::unique_ptr<AudioDecoder>> AudioDecoder::OpenUpload(const std
   return Open(name, options, std::move(source));
 }
 
+absl::StatusOr<std::unique_ptr<AudioDecoder>> AudioDecoder::OpenDescriptor(int fd, const std::string& name,
+                                                                           bool is_upload,
+                                                                           const DecodeOptions& options) {
+  TUTTI_ASSIGN_OR_RETURN(auto source, OpenLibavDescriptor(fd, name, is_upload, options));
+  return Open(name, options, std::move(source));
+}
+
 absl::StatusOr<std::unique_ptr<AudioDecoder>> AudioDecoder::OpenMemory(std::span<const std::byte> bytes,
                                                                        std::string name, const DecodeOptions& options) {
   TUTTI_ASSIGN_OR_RETURN(auto source, OpenLibavMemory(bytes, name, options));

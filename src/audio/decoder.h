@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "base/unique_fd.h"
 
 namespace tutti {
 
@@ -31,6 +32,10 @@ struct DecodeOptions {
   int max_channels = 32;
 };
 
+// A file opened for reading. NotFound, PermissionDenied or InvalidArgument with the path and the system's reason.
+// `flags` go to open() besides.
+absl::StatusOr<UniqueFd> OpenRecording(const std::string& path, int flags = 0);
+
 // Any container and codec that libav knows, as 16 kHz float samples in [-1, 1], in pieces: memory does not grow with
 // the length of the file.
 //
@@ -45,6 +50,9 @@ class AudioDecoder {
   // ending or options.raw must say that it is headerless. Messages never tell the path.
   static absl::StatusOr<std::unique_ptr<AudioDecoder>> OpenUpload(const std::string& path, const std::string& name,
                                                                   const DecodeOptions& options);
+  // The same two with a file that is open already, read from where it stands; `fd` must outlive the decoder.
+  static absl::StatusOr<std::unique_ptr<AudioDecoder>> OpenDescriptor(int fd, const std::string& name, bool is_upload,
+                                                                      const DecodeOptions& options);
   // `bytes` must outlive the decoder. `name` is for messages.
   static absl::StatusOr<std::unique_ptr<AudioDecoder>> OpenMemory(std::span<const std::byte> bytes, std::string name,
                                                                   const DecodeOptions& options);

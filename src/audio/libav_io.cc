@@ -19,6 +19,7 @@ extern "C" {
 #include <vector>
 
 #include "audio/container.h"
+#include "audio/decoder.h"
 
 namespace tutti {
 namespace {
@@ -63,30 +64,29 @@ class MemoryInput final : public LibavInput {
   size_t at_ = 0;
 };
 
+std::string CannotOpen(const std::string& name) {
+  return fmt::format("{}: cannot open: {}", name, std::strerror(errno));
+}
+
 class FileInput final : public LibavInput {
  public:
-  ~FileInput() override {
-    if (fd_ >= 0) close(fd_);
+  absl::Status Open(const std::string& path) {
+    TUTTI_ASSIGN_OR_RETURN(own_, OpenRecording(path));
+    return Open(own_.get(), path);
   }
 
-  absl::Status Open(const std::string& path) {
-    const auto system_error = [&path] { return fmt::format("{}: cannot open: {}", path, std::strerror(errno)); };
-    fd_ = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    if (fd_ < 0) {
-      if (errno == ENOENT || errno == ENOTDIR) return absl::NotFoundError(system_error());
-      if (errno == EACCES || errno == EPERM) return absl::PermissionDeniedError(system_error());
-      return absl::InvalidArgumentError(system_error());
-    }
+  absl::Status Open(int fd, const std::string& name) {
+    fd_ = fd;
     struct stat info {};
-    if (fstat(fd_, &info) != 0) return absl::InvalidArgumentError(system_error());
-    if (S_ISDIR(info.st_mode)) return InvalidArgument("{}: is a directory, expected a recording", path);
+    if (fstat(fd_, &info) != 0) return absl::InvalidArgumentError(CannotOpen(name));
+    if (S_ISDIR(info.st_mode)) return InvalidArgument("{}: is a directory, expected a recording", name);
     // A pipe cannot go back: what was read for a look at the head is handed out again.
     head_.resize(kContainerHeadBytes);
     size_t have = 0;
     while (have < head_.size()) {
       const int count = ReadFile(std::span(head_).subspan(have));
       if (count == AVERROR_EOF) break;
-      if (count < 0) return absl::InvalidArgumentError(system_error());
+      if (count < 0) return absl::InvalidArgumentError(CannotOpen(name));
       have += static_cast<size_t>(count);
     }
     head_.resize(have);
@@ -128,12 +128,21 @@ class FileInput final : public LibavInput {
     return count == 0 ? AVERROR_EOF : static_cast<int>(count);
   }
 
+  UniqueFd own_;  // none: the descriptor is someone else's
   int fd_ = -1;
   std::vector<std::byte> head_;
   size_t replayed_ = 0;  // bytes of head_ that libav has seen
 };
 
 }  // namespace
+
+absl::StatusOr<UniqueFd> OpenRecording(const std::string& path, int flags) {
+  UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | flags));
+  if (fd) return fd;
+  if (errno == ENOENT || errno == ENOTDIR) return absl::NotFoundError(CannotOpen(path));
+  if (errno == EACCES || errno == EPERM) return absl::PermissionDeniedError(CannotOpen(path));
+  return absl::InvalidArgumentError(CannotOpen(path));
+}
 
 QuietLibav::QuietLibav() {
   static std::once_flag installed;
@@ -152,6 +161,12 @@ absl::StatusOr<std::unique_ptr<LibavInput>> LibavInput::FromMemory(std::span<con
 absl::StatusOr<std::unique_ptr<LibavInput>> LibavInput::FromFile(const std::string& path) {
   auto input = std::make_unique<FileInput>();
   TUTTI_RETURN_IF_ERROR(input->Open(path));
+  return input;
+}
+
+absl::StatusOr<std::unique_ptr<LibavInput>> LibavInput::FromDescriptor(int fd, const std::string& name) {
+  auto input = std::make_unique<FileInput>();
+  TUTTI_RETURN_IF_ERROR(input->Open(fd, name));
   return input;
 }
 

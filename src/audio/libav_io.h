@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/status.h"
+#include "base/unique_fd.h"
 
 struct AVIOContext;
 
@@ -34,6 +35,8 @@ class LibavInput {
   static absl::StatusOr<std::unique_ptr<LibavInput>> FromMemory(std::span<const std::byte> bytes);
   // NotFound, PermissionDenied or InvalidArgument with the path and the system's reason. Pipes can be read, too.
   static absl::StatusOr<std::unique_ptr<LibavInput>> FromFile(const std::string& path);
+  // A file that is open already, read from where it stands; `fd` must outlive the input. `name` is for messages.
+  static absl::StatusOr<std::unique_ptr<LibavInput>> FromDescriptor(int fd, const std::string& name);
   virtual ~LibavInput();
 
   LibavInput(const LibavInput&) = delete;

@@ -342,10 +342,8 @@ bool HasRawEnding(std::string_view name) { return name.ends_with(".pcm") || name
 // G.722 has no header; libav would believe in anything that its content looks like first.
 constexpr std::string_view kG722Ending = ".g722";
 
-}  // namespace
-
-absl::StatusOr<std::unique_ptr<SampleSource>> OpenLibavFile(const std::string& path, const DecodeOptions& options) {
-  TUTTI_ASSIGN_OR_RETURN(auto input, LibavInput::FromFile(path));
+absl::StatusOr<std::unique_ptr<SampleSource>> OpenOwn(std::unique_ptr<LibavInput> input, const std::string& path,
+                                                      const DecodeOptions& options) {
   std::string_view demuxers = RecogniseContainer(input->head());
   bool raw = options.raw;
   if (demuxers.empty()) {
@@ -356,9 +354,8 @@ absl::StatusOr<std::unique_ptr<SampleSource>> OpenLibavFile(const std::string& p
   return OpenLibav(std::move(input), path, demuxers, raw ? &options.raw_format : nullptr, options);
 }
 
-absl::StatusOr<std::unique_ptr<SampleSource>> OpenLibavUpload(const std::string& path, const std::string& name,
-                                                              const DecodeOptions& options) {
-  TUTTI_ASSIGN_OR_RETURN(auto input, LibavInput::FromFile(path));
+absl::StatusOr<std::unique_ptr<SampleSource>> OpenUploaded(std::unique_ptr<LibavInput> input, const std::string& name,
+                                                           const DecodeOptions& options) {
   std::string_view demuxers = RecogniseContainer(input->head());
   const bool headerless = HasRawEnding(name) || input->head().empty();
   if (demuxers.empty() && name.ends_with(kG722Ending)) demuxers = "g722";
@@ -368,6 +365,25 @@ absl::StatusOr<std::unique_ptr<SampleSource>> OpenLibavUpload(const std::string&
   }
   const bool raw = options.raw || (demuxers.empty() && headerless);
   return OpenLibav(std::move(input), name, demuxers, raw ? &options.raw_format : nullptr, options);
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<SampleSource>> OpenLibavFile(const std::string& path, const DecodeOptions& options) {
+  TUTTI_ASSIGN_OR_RETURN(auto input, LibavInput::FromFile(path));
+  return OpenOwn(std::move(input), path, options);
+}
+
+absl::StatusOr<std::unique_ptr<SampleSource>> OpenLibavUpload(const std::string& path, const std::string& name,
+                                                              const DecodeOptions& options) {
+  TUTTI_ASSIGN_OR_RETURN(auto input, LibavInput::FromFile(path));
+  return OpenUploaded(std::move(input), name, options);
+}
+
+absl::StatusOr<std::unique_ptr<SampleSource>> OpenLibavDescriptor(int fd, const std::string& name, bool is_upload,
+                                                                  const DecodeOptions& options) {
+  TUTTI_ASSIGN_OR_RETURN(auto input, LibavInput::FromDescriptor(fd, name));
+  return is_upload ? OpenUploaded(std::move(input), name, options) : OpenOwn(std::move(input), name, options);
 }
 
 absl::StatusOr<std::unique_ptr<SampleSource>> OpenLibavMemory(std::span<const std::byte> bytes, const std::string& name,

@@ -35,6 +35,9 @@ class SampleSource {
 absl::StatusOr<std::unique_ptr<SampleSource>> OpenLibavFile(const std::string& path, const DecodeOptions& options);
 absl::StatusOr<std::unique_ptr<SampleSource>> OpenLibavUpload(const std::string& path, const std::string& name,
                                                               const DecodeOptions& options);
+// Either, of a file that is open already; `fd` must outlive the source.
+absl::StatusOr<std::unique_ptr<SampleSource>> OpenLibavDescriptor(int fd, const std::string& name, bool is_upload,
+                                                                  const DecodeOptions& options);
 absl::StatusOr<std::unique_ptr<SampleSource>> OpenLibavMemory(std::span<const std::byte> bytes, const std::string& name,
                                                               const DecodeOptions& options);
 

@@ -26,7 +26,7 @@ constexpr double kRowSeconds = 0.06;
 
 double SecondsSince(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
-absl::StatusOr<RecognizerParts> LoadParts(const BenchOptions& options) {
+absl::StatusOr<RecognizerParts> LoadBenchParts(const BenchOptions& options) {
   RecognizerParts parts{.asr = nullptr, .vad = nullptr, .model_name = "bench"};
   if (options.synthetic) {
     TUTTI_ASSIGN_OR_RETURN(parts.asr, MakeSynthetic(*options.synthetic, kSeed, options.compute_type));
@@ -112,7 +112,7 @@ absl::Status TranscribeAll(Recognizer& recognizer, std::span<const AudioInput> r
 
 absl::StatusOr<BenchResult> BenchRecognizer(const char* part, const BenchOptions& options, bool encoded) {
   const auto start = Clock::now();
-  TUTTI_ASSIGN_OR_RETURN(const RecognizerParts parts, LoadParts(options));
+  TUTTI_ASSIGN_OR_RETURN(const RecognizerParts parts, LoadBenchParts(options));
   TUTTI_ASSIGN_OR_RETURN(const auto recognizer, CreateRecognizer({.model = "",
                                                                   .vad = "",
                                                                   .threads = options.threads,

@@ -1,10 +1,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "base/status.h"
 #include "cli/batch_run.h"
+#include "pool/supervisor.h"
 #include "service/batch_journal.h"
 
 namespace tutti {
@@ -20,6 +22,7 @@ struct RunSummary {
   double load_seconds = 0;  // until the models were ready
   std::string job = {};     // its journal; empty: none
   BatchJournal::Counts job_counts = {};
+  std::optional<PoolStats> pool = {};  // with --isolation process
 };
 
 std::string RenderSummary(const RunSummary& run, const BatchResult& result);

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -108,6 +109,7 @@ CLI::App* TranscribeCommand::Define(CLI::App& app) {
       "  tutti transcribe --output texts --job texts.db recordings/      (the same, and it knows changed recordings)\n"
       "  tutti transcribe --channels split --format jsonl call.wav\n"
       "  tutti transcribe --model ~/models/paraformer-large --vad none *.wav\n"
+      "  tutti transcribe --isolation process --processes 4 uploads/    (none of them can end the run)\n"
       "  ffmpeg -i rtsp://camera -t 60 -f wav - | tutti transcribe -\n"
       "\n"
       "Exit code: 0 all done, 1 at least one recording failed (the others are written), 2 wrong usage,\n"
@@ -149,13 +151,17 @@ CLI::App* TranscribeCommand::Define(CLI::App& app) {
       ->option_text("S")
       ->default_str("600")
       ->group("Speed");
+  isolation_.AddTo(*command);
   vad_flags_.AddTo(*command, "vad-");
   job_flags_.AddTo(*command);
   return command;
 }
 
 int TranscribeCommand::Run() const {
-  const Interrupt interrupt;
+  // Its thread may not run yet when processes are forked.
+  std::optional<Interrupt> interrupt;
+  if (!isolation_.by_processes()) interrupt.emplace();
+  if (const absl::Status status = isolation_.Check(); !status.ok()) return UsageError(status);
   const auto registry = ModelRegistry::Load(ModelRegistry::SearchFolders());
   if (!registry.ok()) return CannotStart(registry.status());
   const bool use_vad = vad_ != "none";
@@ -176,28 +182,30 @@ int TranscribeCommand::Run() const {
   for (const std::string& name : prepared->writer->extensions()) formats.push_back(*ParseFormat(name));
 
   const auto started = std::chrono::steady_clock::now();
-  const auto recognizer = Recognizer::Create({.model = *model,
-                                              .vad = *vad,
-                                              .compute_type = *ParseComputeType(compute_type_),
-                                              .threads = batch_.threads(),
-                                              .decode_threads = decode_threads_,
-                                              .pin_threads = pin_,
-                                              .latency = latency_,
-                                              .batch_seconds = batch_seconds_,
-                                              .queue_seconds = queue_seconds_});
-  if (!recognizer.ok()) return CannotStart(recognizer.status());
+  const auto made = isolation_.Create({.model = *model,
+                                       .vad = *vad,
+                                       .compute_type = *ParseComputeType(compute_type_),
+                                       .threads = batch_.threads(),
+                                       .decode_threads = decode_threads_,
+                                       .pin_threads = pin_,
+                                       .latency = latency_,
+                                       .batch_seconds = batch_seconds_,
+                                       .queue_seconds = queue_seconds_});
+  if (!made.ok()) return CannotStart(made.status());
+  Recognizer& recognizer = *made->recognizer;
+  if (!interrupt) interrupt.emplace();
   const std::chrono::duration<double> load_time = std::chrono::steady_clock::now() - started;
 
   TranscribeOptions options = batch_.InputOptions();
   if (vad_flags_.any()) {
-    options.vad_options = vad_flags_.Apply((*recognizer)->default_vad_options());
+    options.vad_options = vad_flags_.Apply(recognizer.default_vad_options());
     if (const absl::Status status = Validate(*options.vad_options); !status.ok()) return UsageError(status);
   }
-  if (const absl::Status status = BatchFlags::ReadStandardInput(interrupt, *prepared); !status.ok()) {
+  if (const absl::Status status = BatchFlags::ReadStandardInput(*interrupt, *prepared); !status.ok()) {
     prepared->display->Say(Message(status));
     return kExitInterrupted;
   }
-  const std::string compute_type(Name((*recognizer)->compute_type()));
+  const std::string compute_type(Name(recognizer.compute_type()));
   if (batch_job != nullptr) {
     if (const absl::Status status = batch_job->Begin({{"compute type in use", compute_type}}); !status.ok())
       return UsageError(status);
@@ -208,19 +216,21 @@ int TranscribeCommand::Run() const {
       .failure_text = [first](std::string_view file,
                               const absl::Status& status) { return FailureText(first, file, status); },
       .job = batch_job.get()};
-  TranscribeJob job(**recognizer, std::move(options), std::move(formats), batch_.to_files(), prepared->standard_input,
+  TranscribeJob job(recognizer, std::move(options), std::move(formats), batch_.to_files(), prepared->standard_input,
                     prepared->inputs.size());
-  const BatchResult result = RunBatch(prepared->inputs, job, *prepared->writer, *prepared->display, interrupt, batch);
+  const BatchResult result = RunBatch(prepared->inputs, job, *prepared->writer, *prepared->display, *interrupt, batch);
+  if (const std::string report = IsolationFlags::Report(*made); !report.empty()) prepared->display->Say(report);
   return Conclude({.command = "transcribe",
                    .model = *model,
                    .vad = *vad,
                    .compute_type = compute_type,
-                   .threads = (*recognizer)->threads(),
+                   .threads = recognizer.threads(),
                    .peak_memory_bytes = PeakMemoryBytes(),
                    .load_seconds = load_time.count(),
                    .job = job_flags_.journal(),
                    .job_counts = batch_job != nullptr ? batch_job->counts().value_or(BatchJournal::Counts{})
-                                                      : BatchJournal::Counts{}},
+                                                      : BatchJournal::Counts{},
+                   .pool = made->pool != nullptr ? std::optional(made->pool->pool_stats()) : std::nullopt},
                   result, batch_.summary(), *prepared->display);
 }
 

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "cli/batch_flags.h"
+#include "cli/isolation_flags.h"
 #include "cli/job_flags.h"
 #include "cli/vad_flags.h"
 
@@ -18,6 +19,7 @@ class TranscribeCommand {
  private:
   BatchFlags batch_;
   VadFlags vad_flags_;
+  IsolationFlags isolation_;
   JobFlags job_flags_;
   std::string model_ = "demo-paraformer";
   std::string vad_ = "fsmn-vad";

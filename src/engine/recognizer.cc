@@ -44,7 +44,9 @@ std::string LastComponent(const std::string& directory) {
   return path.has_filename() ? path.filename() : path.parent_path().filename();
 }
 
-absl::StatusOr<std::unique_ptr<Recognizer>> LoadAndCreate(const RecognizerOptions& options) {
+}  // namespace
+
+absl::StatusOr<RecognizerParts> LoadParts(const RecognizerOptions& options) {
   if (options.model.empty() && options.vad.empty()) {
     return InvalidArgument("recogniser: neither a recognition model nor a VAD model is given");
   }
@@ -59,13 +61,14 @@ absl::StatusOr<std::unique_ptr<Recognizer>> LoadAndCreate(const RecognizerOption
     TUTTI_ASSIGN_OR_RETURN(const ModelPackage package, ModelPackage::Open(options.vad));
     TUTTI_ASSIGN_OR_RETURN(parts.vad, FsmnVad::Load(package));
   }
-  return CreateRecognizer(options, std::move(parts));
+  return parts;
 }
 
-}  // namespace
-
 absl::StatusOr<std::unique_ptr<Recognizer>> Recognizer::Create(const RecognizerOptions& options) {
-  return NoThrow("recogniser", [&options] { return LoadAndCreate(options); });
+  return NoThrow("recogniser", [&options]() -> absl::StatusOr<std::unique_ptr<Recognizer>> {
+    TUTTI_ASSIGN_OR_RETURN(RecognizerParts parts, LoadParts(options));
+    return CreateRecognizer(options, std::move(parts));
+  });
 }
 
 absl::StatusOr<std::unique_ptr<Recognizer>> CreateRecognizer(const RecognizerOptions& options, RecognizerParts parts) {

@@ -1,13 +1,13 @@
 #include "engine/recognizer_impl.h"
 
 #include <algorithm>
-#include <deque>
 #include <system_error>
 #include <utility>
 
 #include "base/cpu_affinity.h"
 #include "engine/audio_input.h"
 #include "engine/detect_speech.h"
+#include "engine/in_flight.h"
 #include "engine/no_throw.h"
 #include "models/vad_state_machine.h"
 
@@ -24,33 +24,6 @@ double MsPerRow(const RecognizerParts& parts) {
 int64_t RowsIn(double seconds, const RecognizerParts& parts) {
   return std::max<int64_t>(1, static_cast<int64_t>(seconds * 1000 / MsPerRow(parts)));
 }
-
-// Requests in the order of their files; whatever is left at the end is cancelled.
-class InFlight {
- public:
-  ~InFlight() {
-    for (const auto& request : requests_) {
-      if (request.ok()) (*request)->Cancel();
-    }
-    // The caller's progress function may not outlive this call.
-    for (const auto& request : requests_) {
-      if (request.ok()) (*request)->Wait();
-    }
-  }
-
-  size_t size() const { return requests_.size(); }
-  void Add(absl::StatusOr<std::shared_ptr<Request>> request) { requests_.push_back(std::move(request)); }
-
-  // Waits for the oldest and gives its result to `use`.
-  bool Finish(const std::function<bool(const absl::StatusOr<Transcript>&)>& use) {
-    const absl::StatusOr<std::shared_ptr<Request>> request = std::move(requests_.front());
-    requests_.pop_front();
-    return use(request.ok() ? (*request)->Wait() : absl::StatusOr<Transcript>(request.status()));
-  }
-
- private:
-  std::deque<absl::StatusOr<std::shared_ptr<Request>>> requests_;
-};
 
 }  // namespace
 
@@ -129,7 +102,7 @@ absl::StatusOr<std::shared_ptr<Transcription>> RecognizerImpl::Submit(AudioInput
 absl::StatusOr<std::shared_ptr<Request>> RecognizerImpl::Accept(bool wait, AudioInput input,
                                                                 const TranscribeOptions& options, OnDone on_done) {
   if (parts_.asr == nullptr) return FailedPrecondition("{}: no recognition model is loaded", input.name());
-  TUTTI_RETURN_IF_ERROR(CheckOptions(options));
+  TUTTI_RETURN_IF_ERROR(CheckTranscribeOptions(options));
   TUTTI_ASSIGN_OR_RETURN(
       auto request,
       requests_->Admit(
@@ -139,7 +112,7 @@ absl::StatusOr<std::shared_ptr<Request>> RecognizerImpl::Accept(bool wait, Audio
   return request;
 }
 
-absl::Status RecognizerImpl::CheckOptions(const TranscribeOptions& options) const {
+absl::Status CheckTranscribeOptions(const TranscribeOptions& options) {
   if (options.max_segment_ms < 1000 || options.max_segment_ms > 3'600'000) {
     return InvalidArgument("max_segment_ms: {}, expected 1000 … 3600000", options.max_segment_ms);
   }

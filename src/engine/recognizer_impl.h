@@ -18,6 +18,12 @@ namespace tutti {
 // A recogniser over models that are loaded already; for benchmarks with synthetic weights and tests with fake models.
 absl::StatusOr<std::unique_ptr<Recognizer>> CreateRecognizer(const RecognizerOptions& options, RecognizerParts parts);
 
+// The models that the options name, which starts no thread. Errors name the file and the field.
+absl::StatusOr<RecognizerParts> LoadParts(const RecognizerOptions& options);
+
+// InvalidArgument names the option that is out of range.
+absl::Status CheckTranscribeOptions(const TranscribeOptions& options);
+
 // Audio flows one way: Submit → FeedQueue → decode threads (decode, detect speech, cut, features) → SegmentQueue →
 // workers (network, text) → Request → the caller. RequestTable watches over the whole and ends what is stopped.
 //
@@ -54,7 +60,6 @@ class RecognizerImpl final : public Recognizer {
  private:
   absl::StatusOr<std::shared_ptr<Request>> Accept(bool wait, AudioInput input, const TranscribeOptions& options,
                                                   OnDone on_done);
-  absl::Status CheckOptions(const TranscribeOptions& options) const;
   absl::Status Pin();
   void DecodeThread();
 

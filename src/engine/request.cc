@@ -88,6 +88,27 @@ void Request::AddSegment(int64_t number, Segment segment, double seconds) {
   if (last) Finish(std::move(transcript));
 }
 
+void Request::Relay(const Progress& progress) {
+  {
+    MutexLock lock(mu_);
+    progress_ = progress;
+  }
+  Report();
+}
+
+void Request::Relay(int64_t number, Segment segment) {
+  {
+    MutexLock lock(mu_);
+    untold_.emplace(number, std::move(segment));
+  }
+  Report();
+}
+
+void Request::Complete(Transcript transcript) {
+  transcript.timings.wall = std::chrono::duration<double>(std::chrono::steady_clock::now() - submitted_).count();
+  Finish(std::move(transcript));
+}
+
 Transcript Request::Assemble() {
   Transcript transcript = std::move(transcript_);
   transcript.file = identity_.name;

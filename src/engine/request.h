@@ -64,6 +64,12 @@ class Request final : public Transcription {
   // For workers. `number` is what ExpectSegment returned, `seconds` the segment's share of its batch's time.
   void AddSegment(int64_t number, Segment segment, double seconds) TUTTI_EXCLUDES(mu_);
 
+  // For an engine that works elsewhere and hands on what it hears of it: instead of all the above.
+  void Relay(const Progress& progress) TUTTI_EXCLUDES(mu_);
+  void Relay(int64_t number, Segment segment) TUTTI_EXCLUDES(mu_);  // numbers from 0, each once
+  // Ends it with its transcript, whose wall time becomes that from Submit to now.
+  void Complete(Transcript transcript);
+
   // Ends it with an error, unless it has ended before.
   void Fail(const absl::Status& status) { Finish(status); }
   // Ends it with Cancelled or DeadlineExceeded, whichever stopped() means.

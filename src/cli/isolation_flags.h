@@ -1,0 +1,41 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "base/status.h"
+#include "pool/process_pool.h"
+#include "tutti/recognizer.h"
+
+namespace tutti {
+
+// Who does the work: threads of this process, or processes.
+class IsolationFlags {
+ public:
+  // Keeps a pointer to this.
+  void AddTo(CLI::App& app);
+
+  // InvalidArgument for a flag that the kind of isolation has no use for.
+  absl::Status Check() const;
+  bool by_processes() const { return isolation_ == "process"; }
+
+  struct Made {
+    std::unique_ptr<Recognizer> recognizer;
+    const ProcessPool* pool = nullptr;  // the recognizer, when it is one
+  };
+  // Shares the cores out when `options` leaves threads open. With processes no thread may run yet.
+  absl::StatusOr<Made> Create(RecognizerOptions options) const;
+
+  // What there is to say of a pool at the end; "" when nothing happened.
+  static std::string Report(const Made& made);
+
+ private:
+  std::string isolation_ = "thread";
+  int processes_ = 0;
+  int retries_ = -1;
+  double memory_mb_ = 0;
+};
+
+}  // namespace tutti

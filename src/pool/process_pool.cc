@@ -1,0 +1,180 @@
+#include "pool/process_pool.h"
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstring>
+#include <system_error>
+#include <utility>
+
+#include "engine/in_flight.h"
+#include "engine/recognizer_impl.h"
+#include "models/vad_state_machine.h"
+#include "pool/nursery.h"
+
+namespace tutti {
+namespace {
+
+constexpr int kMaxProcesses = 256, kMaxRetries = 1000;
+
+absl::Status CheckOptions(const PoolOptions& options) {
+  if (options.processes < 1 || options.processes > kMaxProcesses) {
+    return InvalidArgument("processes: {}, expected 1 … {}", options.processes, kMaxProcesses);
+  }
+  if (options.retries < 0 || options.retries > kMaxRetries) {
+    return InvalidArgument("retries: {}, expected 0 … {}", options.retries, kMaxRetries);
+  }
+  if (options.worker_memory_bytes < 0) {
+    return InvalidArgument("worker_memory_bytes: {}, expected ≥ 0", options.worker_memory_bytes);
+  }
+  if (options.recognizer.max_pending <= 0) {
+    return InvalidArgument("max_pending: {}, expected > 0", options.recognizer.max_pending);
+  }
+  return absl::OkStatus();
+}
+
+// Ends within a moment, or is made to.
+void Reap(pid_t pid) {
+  constexpr auto kPatience = std::chrono::seconds(5);
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  while (waitpid(pid, nullptr, WNOHANG) == 0) {
+    if (std::chrono::steady_clock::now() > deadline) {
+      kill(pid, SIGKILL);
+      waitpid(pid, nullptr, 0);
+      return;
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+}
+
+// While one lives, signals are blocked in its thread and in those that it starts: they are the caller's business.
+class BlockSignals {
+ public:
+  BlockSignals() {
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, &before_);
+  }
+  ~BlockSignals() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  BlockSignals(const BlockSignals&) = delete;
+  BlockSignals& operator=(const BlockSignals&) = delete;
+
+ private:
+  sigset_t before_{};
+};
+
+absl::StatusOr<NurseryReady> AwaitModels(const Channel& nursery, pid_t pid) {
+  const absl::StatusOr<std::optional<Received>> received = nursery.Receive(true);
+  if (received.ok() && received->has_value()) {
+    if (const auto* ready = std::get_if<NurseryReady>(&(*received)->message)) return *ready;
+    if (const auto* failed = std::get_if<NurseryFailed>(&(*received)->message)) {
+      Reap(pid);
+      return absl::Status(static_cast<absl::StatusCode>(failed->code), failed->message);
+    }
+  }
+  int status = 0;
+  waitpid(pid, &status, 0);
+  return Unavailable("process pool: the process that loads the models {}", DescribeEnd(status));
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<ProcessPool>> ProcessPool::Create(const PoolOptions& options) {
+  TUTTI_RETURN_IF_ERROR(CheckOptions(options));
+  TUTTI_ASSIGN_OR_RETURN(auto ends, Channel::Pair());
+  auto& [ours, theirs] = ends;
+  const pid_t self = getpid();
+  const pid_t pid = fork();
+  if (pid < 0) return ResourceExhausted("process pool: cannot fork: {}", std::strerror(errno));
+  if (pid == 0) {
+    ours.Close();
+    RunNursery(std::move(theirs), self, options);
+  }
+  theirs.Close();
+  TUTTI_ASSIGN_OR_RETURN(NurseryReady models, AwaitModels(ours, pid));
+  std::unique_ptr<ProcessPool> pool(new ProcessPool(options, std::move(models), std::move(ours), pid));
+  TUTTI_RETURN_IF_ERROR(pool->Start());
+  return pool;
+}
+
+ProcessPool::ProcessPool(const PoolOptions& options, NurseryReady models, Channel nursery, pid_t nursery_pid)
+    : options_(options),
+      models_(std::move(models)),
+      nursery_pid_(nursery_pid),
+      requests_(std::make_shared<RequestTable>(options.recognizer.max_pending)),
+      supervisor_(std::move(nursery), nursery_pid, options) {}
+
+absl::Status ProcessPool::Start() {
+  const BlockSignals signals;
+  try {
+    requests_->Start([this] { supervisor_.DropStopped(); });
+    supervising_ = std::thread([this] { supervisor_.Run(); });
+  } catch (const std::system_error& e) {
+    return ResourceExhausted("process pool: cannot start its threads: {}", e.what());
+  }
+  return absl::OkStatus();
+}
+
+ProcessPool::~ProcessPool() {
+  requests_->Close();
+  supervisor_.Stop();
+  if (supervising_.joinable()) {
+    supervising_.join();
+  } else {
+    kill(nursery_pid_, SIGKILL);
+  }
+  Reap(nursery_pid_);
+}
+
+absl::StatusOr<std::shared_ptr<Request>> ProcessPool::Accept(bool wait, AudioInput input,
+                                                             const TranscribeOptions& options, OnDone on_done) {
+  if (!models_.has_asr) return FailedPrecondition("{}: no recognition model is loaded", input.name());
+  TUTTI_RETURN_IF_ERROR(CheckTranscribeOptions(options));
+  TUTTI_ASSIGN_OR_RETURN(auto request, requests_->Admit(wait,
+                                                        {.name = input.name(),
+                                                         .model = models_.model_name,
+                                                         .compute_type = std::string(Name(models_.compute_type))},
+                                                        options, std::move(on_done), options_.recognizer.sync_points));
+  supervisor_.Add(request, std::move(input));
+  return request;
+}
+
+absl::StatusOr<Transcript> ProcessPool::Transcribe(AudioInput input, const TranscribeOptions& options) {
+  TUTTI_ASSIGN_OR_RETURN(const auto request, Accept(true, std::move(input), options, nullptr));
+  return request->Wait();
+}
+
+absl::StatusOr<std::shared_ptr<Transcription>> ProcessPool::Submit(AudioInput input, const TranscribeOptions& options,
+                                                                   OnDone on_done) {
+  return Accept(false, std::move(input), options, std::move(on_done));
+}
+
+void ProcessPool::TranscribeFiles(std::span<const std::string> files, const TranscribeOptions& options,
+                                  const OnResult& on_result) {
+  const auto read_ahead = size_t{64} + 32 * static_cast<size_t>(options_.processes);
+  InFlight in_flight;
+  for (size_t next = 0, done = 0; done < files.size(); ++done) {
+    for (; next < files.size() && in_flight.size() < read_ahead; ++next) {
+      in_flight.Add(Accept(true, AudioInput::File(files[next]), options, nullptr));
+    }
+    if (!in_flight.Finish([&](const auto& result) { return on_result(done, result); })) return;
+  }
+}
+
+absl::StatusOr<std::unique_ptr<VadSession>> ProcessPool::OpenStream(const VadOptions&) {
+  return Unimplemented("OpenStream: a process pool has no models in this process");
+}
+
+absl::StatusOr<Recognizer::SpeechResult> ProcessPool::DetectSpeech(AudioInput input, const TranscribeOptions&) {
+  return Unimplemented("{}: a process pool finds no speech without recognising it", input.name());
+}
+
+RecognizerStats ProcessPool::stats() const { return {.pending = requests_->pending()}; }
+
+int ProcessPool::threads() const { return options_.processes * std::max(options_.recognizer.threads, 1); }
+
+}  // namespace tutti

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "base/status.h"
+#include "engine/request_table.h"
+#include "pool/pool_options.h"
+#include "pool/supervisor.h"
+#include "tutti/recognizer.h"
+
+namespace tutti {
+
+// A recogniser whose work is done in other processes, so that what ends one of them costs a retry and nothing else:
+// a decoder's bug, a recording that is made to crash it, the system's want of memory.
+//
+//   front    this process: Submit, hand-out, supervision, results
+//   nursery  forked by Create: loads the models once, has no threads, forks the workers; they share its weights
+//   workers  a recogniser each, with threads of its own; decode, detect speech, recognise; may open nothing
+//
+// A recording's result is that of a Recognizer over the same models, to the last bit. One that ends its worker is tried
+// again, alone, and given up with Internal (ResourceExhausted for want of memory) after PoolOptions::retries; the
+// message tells signal, stage and last words. When the nursery dies, or workers die without end, everything pending and
+// everything submitted later fails with Unavailable. A file must be a regular one: it may have to be read twice.
+//
+// Thread-safe like every Recognizer. All processes end with the thread that called Create, or before: let it be one
+// that outlives the pool.
+class ProcessPool final : public Recognizer {
+ public:
+  // Forks, so no other thread may run in this process. Returns when the models are loaded, with their error if they are
+  // not; workers come up meanwhile.
+  static absl::StatusOr<std::unique_ptr<ProcessPool>> Create(const PoolOptions& options);
+  ~ProcessPool() override;
+
+  absl::StatusOr<Transcript> Transcribe(AudioInput input, const TranscribeOptions& options) override;
+  absl::StatusOr<std::shared_ptr<Transcription>> Submit(AudioInput input, const TranscribeOptions& options,
+                                                        OnDone on_done) override;
+  void TranscribeFiles(std::span<const std::string> files, const TranscribeOptions& options,
+                       const OnResult& on_result) override;
+  // Unimplemented: a stream belongs to the process that has the models.
+  absl::StatusOr<std::unique_ptr<VadSession>> OpenStream(const VadOptions& options) override;
+  absl::StatusOr<SpeechResult> DetectSpeech(AudioInput input, const TranscribeOptions& options) override;
+
+  RecognizerStats stats() const override;
+  int threads() const override;  // of all processes
+  ComputeType compute_type() const override { return models_.compute_type; }
+  VadOptions default_vad_options() const override { return models_.vad_options; }
+
+  PoolStats pool_stats() const { return supervisor_.stats(); }
+  pid_t nursery_pid() const { return nursery_pid_; }
+
+ private:
+  ProcessPool(const PoolOptions& options, NurseryReady models, Channel nursery, pid_t nursery_pid);
+
+  absl::Status Start();
+  absl::StatusOr<std::shared_ptr<Request>> Accept(bool wait, AudioInput input, const TranscribeOptions& options,
+                                                  OnDone on_done);
+
+  const PoolOptions options_;
+  const NurseryReady models_;
+  const pid_t nursery_pid_;
+  const std::shared_ptr<RequestTable> requests_;
+  Supervisor supervisor_;
+  std::thread supervising_;
+};
+
+}  // namespace tutti

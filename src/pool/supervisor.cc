@@ -1,0 +1,322 @@
+#include "pool/supervisor.h"
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <thread>
+#include <utility>
+
+#include "engine/audio_input.h"
+
+namespace tutti {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds kTick(50);
+// Of one look at the processes no more than this counts as time that they had: the front itself may have been away.
+constexpr milliseconds kLongestLook(500);
+constexpr std::chrono::minutes kGoodAge(1);  // a worker that dies later is no sign of a crash loop
+constexpr int kLeastOpenFiles = 512;         // that a front may be expected to have to spare
+
+HandOutOptions ForHandOut(const PoolOptions& options) {
+  return {.processes = options.processes,
+          .least_recordings = std::max(options.recognizer.threads, 1) + 1,
+          .most_recordings =
+              std::clamp(kLeastOpenFiles / options.processes, std::max(options.recognizer.threads, 1) + 1, 32),
+          .credit_seconds = options.credit_seconds,
+          .retries = options.retries};
+}
+
+}  // namespace
+
+Supervisor::Supervisor(Channel nursery, pid_t nursery_pid, const PoolOptions& options)
+    : options_(options),
+      wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+      nursery_pid_(nursery_pid),
+      nursery_(std::move(nursery)),
+      hand_out_(ForHandOut(options)),
+      slots_(static_cast<size_t>(options.processes)) {
+  stats_.sandboxed = true;
+}
+
+void Supervisor::Add(std::shared_ptr<Request> request, AudioInput input) {
+  MutexLock lock(mu_);
+  inbox_.push_back({std::move(request), std::move(input)});
+  eventfd_write(wake_.get(), 1);
+}
+
+void Supervisor::DropStopped() {
+  MutexLock lock(mu_);
+  look_for_stopped_ = true;
+  eventfd_write(wake_.get(), 1);
+}
+
+void Supervisor::Stop() {
+  MutexLock lock(mu_);
+  stop_ = true;
+  eventfd_write(wake_.get(), 1);
+}
+
+PoolStats Supervisor::stats() const {
+  MutexLock lock(mu_);
+  return published_;
+}
+
+void Supervisor::Publish() {
+  stats_.pids.clear();
+  for (const auto& [id, worker] : workers_) {
+    if (worker.takes_jobs()) stats_.pids.push_back(worker.pid);
+  }
+  if (stats_.start_seconds == 0 && stats_.pids.size() == slots_.size()) {
+    stats_.start_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count();
+  }
+  MutexLock lock(mu_);
+  published_ = stats_;
+}
+
+void Supervisor::Run() {
+  while (TakeInbox()) {
+    Advance();
+    FillSlots();
+    HandOutAll();
+    Publish();
+    Poll();
+  }
+  nursery_.Close();  // which ends the nursery, and it its workers
+  workers_.clear();
+}
+
+bool Supervisor::TakeInbox() {
+  std::vector<NewJob> arrived;
+  bool look = false;
+  {
+    MutexLock lock(mu_);
+    if (stop_) return false;
+    arrived.swap(inbox_);
+    look = std::exchange(look_for_stopped_, false);
+  }
+  for (NewJob& job : arrived) {
+    if (!gave_up_.ok()) {
+      job.request->Fail(WithContext(gave_up_, job.request->name()));
+      continue;
+    }
+    const int64_t id = job.request->id();
+    hand_out_.Add(id, SizeInBytes(job.input), job.request->options().priority == Priority::kInteractive);
+    Job& added = jobs_[id];
+    added.request = std::move(job.request);
+    added.input = std::move(job.input);
+  }
+  if (look) ForgetStopped();
+  return true;
+}
+
+void Supervisor::Poll() {
+  std::vector<pollfd> fds = {{.fd = wake_.get(), .events = POLLIN, .revents = 0},
+                             {.fd = nursery_ ? nursery_.fd() : -1, .events = POLLIN, .revents = 0}};
+  std::vector<int64_t> ids;
+  for (const auto& [id, worker] : workers_) {
+    ids.push_back(id);
+    for (const int fd : {worker.channel ? worker.channel.fd() : -1, worker.log.get()}) {
+      fds.push_back({.fd = fd, .events = POLLIN, .revents = 0});
+    }
+  }
+  if (poll(fds.data(), fds.size(), static_cast<int>(kTick.count())) <= 0) return;
+  if (fds[0].revents != 0) {
+    eventfd_t count = 0;
+    eventfd_read(wake_.get(), &count);
+  }
+  for (size_t i = 0; i < ids.size(); ++i) {
+    WorkerLink& worker = workers_.at(ids[i]);
+    if (fds[2 + 2 * i].revents != 0) ReadWorker(ids[i], worker);
+    if (fds[3 + 2 * i].revents != 0) ReadLog(worker);
+  }
+  if (fds[1].revents != 0) ReadNursery();
+}
+
+void Supervisor::Advance() {
+  const auto now = std::chrono::steady_clock::now();
+  const auto passed = std::min(kLongestLook, std::chrono::duration_cast<milliseconds>(now - last_look_));
+  if (passed.count() == 0) return;
+  last_look_ = now;
+  for (Slot& slot : slots_) slot.wait = std::max(milliseconds(0), slot.wait - passed);
+  if (!nursery_) return;
+  nursery_silent_ = unanswered_ > 0 ? nursery_silent_ + passed : milliseconds(0);
+  if (nursery_silent_ > options_.silence) kill(nursery_pid_, SIGKILL);
+  for (auto& [id, worker] : workers_) {
+    worker.health.Advance(passed);
+    if (worker.pid != 0) CheckHealth(id, worker);
+  }
+}
+
+void Supervisor::CheckHealth(int64_t id, WorkerLink& worker) {
+  if (!worker.killed_for.empty()) return;
+  int64_t audio_ms = 0, done = worker.finished;
+  const std::vector<int64_t> running = hand_out_.Of(id);
+  for (const int64_t job_id : running) {
+    Job& job = jobs_.at(job_id);
+    const Progress progress = job.sheet->progress();
+    audio_ms += progress.audio_ms_decoded;
+    done += progress.audio_ms_decoded + progress.segments_found + progress.segments_done;
+    TellProgress(job);
+  }
+  if (running.empty()) {
+    worker.health.Idle();
+  } else {
+    worker.health.Progress(done);
+  }
+  if (auto complaint = worker.health.Complaint(options_, audio_ms)) return Kill(id, worker, *std::move(complaint));
+  const auto beyond = [](int64_t value, int64_t limit) { return limit > 0 && value >= limit; };
+  worker.retiring = worker.retiring || beyond(worker.finished, options_.recycle_recordings) ||
+                    beyond(worker.health.age().count(), options_.recycle_age.count()) ||
+                    beyond(worker.resident_bytes, options_.recycle_resident_bytes);
+  if (worker.retiring && running.empty()) worker.channel.Close();  // its sign to leave
+}
+
+void Supervisor::FillSlots() {
+  for (size_t i = 0; i < slots_.size() && nursery_; ++i) {
+    Slot& slot = slots_[i];
+    if (slot.worker >= 0 || slot.wait.count() > 0) continue;
+    slot.worker = next_worker_++;
+    workers_[slot.worker].slot = static_cast<int64_t>(i);
+    ++stats_.started;
+    ++unanswered_;
+    // Its end is noticed where its messages are read.
+    nursery_.Send(ForkWorker{.worker = slot.worker, .slot = static_cast<int64_t>(i)}).IgnoreError();
+  }
+}
+
+void Supervisor::ReadNursery() {
+  while (nursery_) {
+    absl::StatusOr<std::optional<Received>> received = nursery_.Receive(false);
+    if (!received.ok()) return NurseryIsGone();
+    if (!received->has_value()) return;
+    nursery_silent_ = milliseconds(0);
+    Received& message = **received;
+    if (const auto* born = std::get_if<WorkerBorn>(&message.message); born != nullptr && message.fds.size() == 2) {
+      --unanswered_;
+      WorkerLink& worker = workers_[born->worker];
+      worker.pid = born->pid;
+      worker.channel = Channel(std::move(message.fds[0]));
+      worker.log = std::move(message.fds[1]);
+      worker.health = {};
+    } else if (const auto* ended = std::get_if<WorkerEnded>(&message.message)) {
+      HandleEnd(*ended);
+    }
+  }
+}
+
+void Supervisor::NurseryIsGone() {
+  if (!nursery_) return;
+  nursery_.Close();
+  int status = 0;
+  // Its socket closes a moment before it can be reaped.
+  for (int i = 0; i < 100 && waitpid(nursery_pid_, &status, WNOHANG) == 0; ++i) {
+    std::this_thread::sleep_for(milliseconds(10));
+  }
+  GiveUp(Unavailable("process pool: the process that starts the workers {}{}; run the command again",
+                     DescribeEnd(status), nursery_silent_ > options_.silence ? " because it did not answer" : ""));
+}
+
+void Supervisor::GiveUp(const absl::Status& why) {
+  if (!gave_up_.ok()) return;
+  gave_up_ = why;
+  nursery_.Close();
+  workers_.clear();
+  for (auto& [id, job] : std::exchange(jobs_, {})) job.request->Fail(WithContext(why, job.request->name()));
+}
+
+void Supervisor::ReadLog(WorkerLink& worker) {
+  std::array<char, 4096> text = {};
+  ssize_t got = 0;
+  while ((got = read(worker.log.get(), text.data(), text.size())) > 0) {
+    const auto print = [&worker](std::string_view line) {
+      fmt::print(stderr, "tutti: process {}: {}\n", worker.pid, line);
+    };
+    worker.tail.Add({text.data(), static_cast<size_t>(got)}, options_.on_log ? options_.on_log : print);
+  }
+  if (got == 0) worker.log.Reset();
+}
+
+void Supervisor::Kill(int64_t id, WorkerLink& worker, std::string why) {
+  if (!worker.killed_for.empty() || !nursery_) return;
+  worker.killed_for = std::move(why);
+  ++unanswered_;
+  nursery_.Send(KillWorker{id}).IgnoreError();
+}
+
+void Supervisor::HandleEnd(const WorkerEnded& ended) {
+  const auto found = workers_.find(ended.worker);
+  if (found == workers_.end()) return;
+  // What it had sent before it died is done.
+  if (found->second.channel) ReadWorker(ended.worker, found->second);
+  if (found->second.log) ReadLog(found->second);
+  const WorkerLink worker = std::move(found->second);
+  workers_.erase(found);
+  if (worker.pid == 0 || !worker.killed_for.empty()) --unanswered_;
+  Slot& slot = slots_[static_cast<size_t>(worker.slot)];
+  slot.worker = -1;
+
+  const std::vector<HandOut::Verdict> verdicts = hand_out_.WorkerGone(ended.worker);
+  if (worker.retiring && verdicts.empty() && worker.killed_for.empty()) {
+    ++stats_.recycled;
+    return;
+  }
+  ++stats_.died;
+  if (!worker.killed_for.empty()) ++stats_.hung;
+  const bool lived = worker.health.age() > kGoodAge;
+  if (lived) deaths_in_a_row_ = 0;
+  slot.fruitless = worker.finished > 0 || lived ? 0 : slot.fruitless + 1;
+  if (slot.fruitless > 0) {
+    slot.wait = std::min(options_.longest_back_off, options_.first_back_off * (1 << std::min(slot.fruitless - 1, 16)));
+  }
+
+  const int status = static_cast<int>(ended.wait_status);
+  std::string how = ended.error.empty() ? DescribeEnd(status) : "could not be started: " + ended.error;
+  if (!worker.killed_for.empty()) how = worker.killed_for + " and was killed";
+  const bool out_of_memory = how == "ran out of memory";
+  for (const HandOut::Verdict& verdict : verdicts) {
+    Job& job = jobs_.at(verdict.id);
+    if (job.request->stopped()) {
+      hand_out_.Drop(verdict.id);
+      jobs_.erase(verdict.id);
+    } else if (verdict.condemned) {
+      ++stats_.quarantined;
+      job.request->Fail(DeathOf(job.request->name(), job, verdict, worker, how, out_of_memory));
+      jobs_.erase(verdict.id);
+    } else {
+      ++stats_.retried;
+      job.sheet.reset();
+    }
+  }
+  if (++deaths_in_a_row_ > options_.max_deaths_in_a_row) {
+    const std::string words = worker.tail.Text();
+    GiveUp(
+        Unavailable("process pool: {} processes in a row died before one recording was finished, the last one {}{}{}",
+                    deaths_in_a_row_, how, words.empty() ? "" : "; its last words: ", words));
+  }
+}
+
+absl::Status Supervisor::DeathOf(const std::string& name, const Job& job, const HandOut::Verdict& verdict,
+                                 const WorkerLink& worker, const std::string& how, bool out_of_memory) const {
+  const Progress at = job.sheet->progress();
+  const std::string stage =
+      at.audio_ms_decoded == 0
+          ? "before any of it was decoded"
+          : fmt::format("with {:.1f} s of it decoded and {} of {} segments recognised",
+                        static_cast<double>(at.audio_ms_decoded) / 1000, at.segments_done, at.segments_found);
+  const std::string words = worker.tail.Text();
+  const std::string message =
+      fmt::format("{}: its process {} {}, as in all of {} attempts with no other recording beside it{}{}", name, how,
+                  stage, verdict.deaths_alone, words.empty() ? "" : "; the last words: ", words);
+  return out_of_memory ? absl::ResourceExhaustedError(message) : absl::InternalError(message);
+}
+
+}  // namespace tutti

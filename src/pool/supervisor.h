@@ -1,0 +1,134 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/mutex.h"
+#include "base/status.h"
+#include "base/unique_fd.h"
+#include "engine/request.h"
+#include "pool/channel.h"
+#include "pool/hand_out.h"
+#include "pool/job_sheet.h"
+#include "pool/pool_options.h"
+#include "pool/worker_link.h"
+
+namespace tutti {
+
+// What a pool did and has.
+struct PoolStats {
+  std::vector<int64_t> pids;  // of workers that take jobs
+  int64_t started = 0;        // workers, since the beginning
+  // From the loaded models to the first time that all processes took jobs; 0 before.
+  double start_seconds = 0;
+  int64_t died = 0;  // of them, without being asked to
+  int64_t hung = 0;  // of those that died, had to be killed
+  int64_t recycled = 0;
+  int64_t retried = 0;      // attempts at recordings that began anew
+  int64_t quarantined = 0;  // recordings given up for what they did to their processes
+  bool sandboxed = false;   // every worker so far has its system calls forbidden
+};
+
+// The front's side of a pool: hands recordings out to workers, watches over both, and ends the requests.
+//
+// One thread runs Run and owns everything but the inbox, so that hand-out, retry and death are one sequence of events.
+// The other methods are thread-safe.
+class Supervisor {
+ public:
+  // `nursery` is the socket to the nursery, whose models are loaded; its process id is for when it must be killed.
+  Supervisor(Channel nursery, pid_t nursery_pid, const PoolOptions& options);
+
+  // Until Stop, or until the nursery is gone, after which it only fails what comes.
+  void Run();
+
+  void Stop() TUTTI_EXCLUDES(mu_);
+  // Takes over a request; it will end.
+  void Add(std::shared_ptr<Request> request, AudioInput input) TUTTI_EXCLUDES(mu_);
+  // Some request has stopped: look for it.
+  void DropStopped() TUTTI_EXCLUDES(mu_);
+  PoolStats stats() const TUTTI_EXCLUDES(mu_);
+
+ private:
+  struct Job {
+    std::shared_ptr<Request> request;
+    AudioInput input;
+    UniqueFd shared_audio;            // of an input in memory, once it was handed out
+    int64_t shared_bytes = 0;         // in it
+    std::unique_ptr<JobSheet> sheet;  // of the current attempt
+    Progress told;
+    int64_t segments_told = 0;  // over all attempts: what an attempt repeats is not told again
+    int64_t segments_seen = 0;  // in this attempt
+    bool cancel_sent = false;
+  };
+  struct NewJob {
+    std::shared_ptr<Request> request;
+    AudioInput input;
+  };
+  struct Slot {
+    int64_t worker = -1;  // -1: none
+    int fruitless = 0;    // workers in a row that died without having finished anything
+    std::chrono::milliseconds wait{0};
+  };
+
+  void Poll();
+  bool TakeInbox() TUTTI_EXCLUDES(mu_);
+  void Publish() TUTTI_EXCLUDES(mu_);
+  void Advance();
+
+  // Processes.
+  void FillSlots();
+  void ReadNursery();
+  void NurseryIsGone();
+  void GiveUp(const absl::Status& why);
+  void ReadLog(WorkerLink& worker);
+  void ReadWorker(int64_t id, WorkerLink& worker);
+  void HandleWorkerMessage(int64_t id, WorkerLink& worker, Received& received);
+  void Kill(int64_t id, WorkerLink& worker, std::string why);
+  void HandleEnd(const WorkerEnded& ended);
+  void CheckHealth(int64_t id, WorkerLink& worker);
+
+  // Recordings.
+  void HandOutAll();
+  // False when the worker takes nothing more for now.
+  bool StartJobAt(int64_t job_id, int64_t id, WorkerLink& worker);
+  absl::StatusOr<StartJob> Describe(int64_t job_id, Job& job, UniqueFd* file);
+  void HandleSegment(int64_t id, const SegmentReady& ready);
+  // Null when the worker does not have it.
+  Job* JobAt(int64_t worker, int64_t job_id);
+  void HandleDone(int64_t id, WorkerLink& worker, const JobDone& done);
+  void TellProgress(Job& job);
+  void ForgetStopped();
+  absl::Status DeathOf(const std::string& name, const Job& job, const HandOut::Verdict& verdict,
+                       const WorkerLink& worker, const std::string& how, bool out_of_memory) const;
+
+  const PoolOptions options_;
+  const UniqueFd wake_;
+  const pid_t nursery_pid_;
+
+  // Run's own.
+  Channel nursery_;
+  HandOut hand_out_;
+  std::map<int64_t, Job> jobs_;            // by request id
+  std::map<int64_t, WorkerLink> workers_;  // born or being born
+  std::vector<Slot> slots_;
+  int64_t next_worker_ = 0;
+  int deaths_in_a_row_ = 0;
+  int64_t unanswered_ = 0;  // what the nursery was asked to do and has not done
+  std::chrono::milliseconds nursery_silent_{0};
+  std::chrono::steady_clock::time_point last_look_ = std::chrono::steady_clock::now();
+  const std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
+  absl::Status gave_up_;
+  PoolStats stats_;
+
+  mutable Mutex mu_;
+  std::vector<NewJob> inbox_ TUTTI_GUARDED_BY(mu_);
+  bool look_for_stopped_ TUTTI_GUARDED_BY(mu_) = false;
+  bool stop_ TUTTI_GUARDED_BY(mu_) = false;
+  PoolStats published_ TUTTI_GUARDED_BY(mu_);
+};
+
+}  // namespace tutti

@@ -1,0 +1,84 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "tests/cli/program.h"
+
+namespace tutti {
+namespace {
+
+using Json = nlohmann::json;
+using ::testing::HasSubstr;
+
+const std::string kAudio = TUTTI_SOURCE_DIR "/tests/data/audio/";
+const std::string kModel = TUTTI_SOURCE_DIR "/models/demo-paraformer";
+
+std::vector<std::string> Transcribe(std::vector<std::string> more) {
+  std::vector<std::string> arguments = {"transcribe", "--model", kModel, "--vad", "none", "--progress", "none"};
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  return arguments;
+}
+
+// JSON lines without what differs between two runs anyway.
+std::string WithoutTimings(const std::string& lines) {
+  std::string out;
+  for (size_t from = 0; from < lines.size();) {
+    const size_t end = std::min(lines.find('\n', from), lines.size());
+    Json line = Json::parse(lines.substr(from, end - from), nullptr, false);
+    line.erase("timings");
+    out += line.dump() + "\n";
+    from = end + 1;
+  }
+  return out;
+}
+
+TEST(IsolationProgram, ProcessesWriteWhatThreadsWriteForFilesOfEveryKind) {
+  const Ended threads = Program(Transcribe({"--format", "jsonl", kAudio})).Wait();
+  const Ended processes =
+      Program(Transcribe({"--format", "jsonl", "--isolation", "process", "--processes", "2", kAudio})).Wait();
+  EXPECT_EQ(processes.exit_code, threads.exit_code) << processes.err;
+  EXPECT_EQ(WithoutTimings(processes.out), WithoutTimings(threads.out));
+  EXPECT_THAT(threads.out, HasSubstr("speech.mp3"));
+}
+
+TEST(IsolationProgram, StandardInputIsReadByAProcessThatMayOpenNothing) {
+  const std::string bytes = TextOf(kAudio + "speech.ogg");
+  const Ended threads = Program(Transcribe({"-"}), bytes).Wait();
+  const Ended processes = Program(Transcribe({"--isolation", "process", "--processes", "1", "-"}), bytes).Wait();
+  EXPECT_EQ(processes.exit_code, 0) << processes.err;
+  EXPECT_EQ(processes.out, threads.out);
+}
+
+TEST(IsolationProgram, TheSummaryTellsOfTheProcesses) {
+  const TemporaryFolder folder;
+  const std::string summary = folder / "summary.json";
+  const Ended ended = Program(Transcribe({"--isolation", "process", "--processes", "2", "--threads", "1", "--summary",
+                                          summary, kAudio + "speech.mp3"}))
+                          .Wait();
+  ASSERT_EQ(ended.exit_code, 0) << ended.err;
+  const Json json = Json::parse(TextOf(summary));
+  EXPECT_EQ(json["threads"], 2);
+  EXPECT_EQ(json["pool"]["started"], 2);
+  EXPECT_EQ(json["pool"]["died"], 0);
+}
+
+TEST(IsolationProgram, FlagsOfAPoolNeedAPool) {
+  const Ended ended = Program(Transcribe({"--processes", "2", kAudio + "speech.mp3"})).Wait();
+  EXPECT_EQ(ended.exit_code, 2);
+  EXPECT_THAT(ended.err, HasSubstr("--processes needs --isolation process"));
+}
+
+TEST(IsolationProgram, AModelThatDoesNotLoadIsSaidAsWithThreads) {
+  const TemporaryFolder folder;
+  const Ended ended =
+      Program({"transcribe", "--model", folder / ".", "--vad", "none", "--isolation", "process", kAudio + "speech.mp3"})
+          .Wait();
+  const Ended threads = Program({"transcribe", "--model", folder / ".", "--vad", "none", kAudio + "speech.mp3"}).Wait();
+  EXPECT_EQ(ended.exit_code, threads.exit_code);
+  EXPECT_EQ(ended.err, threads.err);
+}
+
+}  // namespace
+}  // namespace tutti
