@@ -45,7 +45,8 @@ class AudioDecoder {
   // ending or options.raw must say that it is headerless. Messages never tell the path.
   static absl::StatusOr<std::unique_ptr<AudioDecoder>> OpenUpload(const std::string& path, const std::string& name,
                                                                   const DecodeOptions& options);
-  // `bytes` must outlive the decoder. `name` is for messages.
+  // `bytes` must outlive the decoder. `name` is for messages; where no container is recognised, one in .g722 makes them
+  // that.
   static absl::StatusOr<std::unique_ptr<AudioDecoder>> OpenMemory(std::span<const std::byte> bytes, std::string name,
                                                                   const DecodeOptions& options);
   // Samples that are already decoded: interleaved float, `channels` wide, at `sample_rate` Hz; mixed or split and
