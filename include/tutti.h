@@ -88,8 +88,8 @@ const char* tutti_recognizer_compute_type(const tutti_recognizer* recognizer);
    over. NULL when memory is short, or an argument is NULL or negative. */
 
 tutti_audio* tutti_audio_from_file(const char* path);
-/* A whole encoded file in memory, which is copied. `name` is for messages and results. Bytes without a container's header
-   are 16 kHz s16le, or G.722 when the name ends in .g722. */
+/* A whole encoded file in memory, which is copied. `name` is for messages and results. Bytes without a container's
+   header are 16 kHz s16le, or G.722 when the name ends in .g722. */
 tutti_audio* tutti_audio_from_bytes(const void* bytes, size_t size, const char* name);
 /* Samples in [-1, 1], interleaved when channels > 1, which are copied; `count` is that of all channels. */
 tutti_audio* tutti_audio_from_samples(const float* samples, size_t count, int sample_rate, int channels,
