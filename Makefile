@@ -6,7 +6,7 @@ PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test build packages models samples debug asan tsan lint fuzz aarch64 bench bench-peers client-test web-test web-screenshots install clean
+.PHONY: go-example help demo test build packages models samples debug asan tsan lint fuzz aarch64 bench bench-peers client-test web-test web-screenshots install clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -109,6 +109,10 @@ $(WEB)/installed: tests/web/requirements.txt tests/docs/requirements.txt package
 	$(PYTHON) -m venv $(WEB)/venv
 	$(WEB)/venv/bin/pip install -q -r tests/web/requirements.txt -r tests/docs/requirements.txt
 	@touch $@
+
+go-example: build models samples ## examples/go against an installed tree (the C interface through cgo)
+	@tools/install_packages.sh go
+	$(PYTHON) tests/install/install_test.py build/release cmake c++ go
 
 install: build ## install into PREFIX (/usr/local)
 	cmake --install build/release --prefix $(PREFIX)

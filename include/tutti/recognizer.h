@@ -80,7 +80,8 @@ class AudioInput {
   // what is in it must be a container on the allow-list; only a name in .pcm, .raw or .g722, or raw_format, lets it be
   // headerless.
   static AudioInput Upload(std::string path, std::string name);
-  // A whole encoded file in memory. `name` is for messages and results.
+  // A whole encoded file in memory. `name` is for messages and results. Bytes without a container's header are 16 kHz
+  // s16le, or G.722 when the name ends in .g722.
   static AudioInput Bytes(std::shared_ptr<const std::string> bytes, std::string name);
   // Decoded samples, interleaved when channels > 1, in [-1, 1].
   static AudioInput Samples(std::vector<float> samples, int sample_rate, int channels, std::string name);

@@ -53,7 +53,8 @@ class AudioDecoder {
   // The same two with a file that is open already, read from where it stands; `fd` must outlive the decoder.
   static absl::StatusOr<std::unique_ptr<AudioDecoder>> OpenDescriptor(int fd, const std::string& name, bool is_upload,
                                                                       const DecodeOptions& options);
-  // `bytes` must outlive the decoder. `name` is for messages.
+  // `bytes` must outlive the decoder. `name` is for messages; where no container is recognised, one in .g722 makes them
+  // that.
   static absl::StatusOr<std::unique_ptr<AudioDecoder>> OpenMemory(std::span<const std::byte> bytes, std::string name,
                                                                   const DecodeOptions& options);
   // Samples that are already decoded: interleaved float, `channels` wide, at `sample_rate` Hz; mixed or split and

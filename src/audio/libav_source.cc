@@ -389,7 +389,8 @@ absl::StatusOr<std::unique_ptr<SampleSource>> OpenLibavDescriptor(int fd, const 
 absl::StatusOr<std::unique_ptr<SampleSource>> OpenLibavMemory(std::span<const std::byte> bytes, const std::string& name,
                                                               const DecodeOptions& options) {
   TUTTI_ASSIGN_OR_RETURN(auto input, LibavInput::FromMemory(bytes));
-  const std::string_view demuxers = RecogniseContainer(input->head());
+  std::string_view demuxers = RecogniseContainer(input->head());
+  if (demuxers.empty() && name.ends_with(kG722Ending)) demuxers = "g722";
   const bool raw = options.raw || demuxers.empty();
   return OpenLibav(std::move(input), name, demuxers, raw ? &options.raw_format : nullptr, options);
 }

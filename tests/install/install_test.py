@@ -1,6 +1,7 @@
-"""Installs the build into a scratch prefix and builds a consumer against it, with CMake and with pkg-config.
+"""Installs the build into a scratch prefix and builds a consumer against it, with CMake and with pkg-config, and the
+example in C; with GO, a Go compiler, the example in Go, too.
 
-usage: install_test.py BUILD CMAKE CXX
+usage: install_test.py BUILD CMAKE CXX [GO]
 """
 import os
 import pathlib
@@ -42,10 +43,21 @@ def main():
     flags = run("pkg-config", "--cflags", "--libs", "tutti", env=env).split()
     run(compiler, "-std=c++20", HERE / "consumer/main.cc", "-o", scratch / "with_pkg_config", *flags)
 
+    run("cc", HERE.parent.parent / "examples/c/transcribe.c", "-o", scratch / "from_c", *flags)
+    from_other_languages = [scratch / "from_c"]
+    if len(sys.argv) > 4:
+        run(sys.argv[4], "build", "-o", scratch / "from_go", cwd=HERE.parent.parent / "examples/go",
+            env={**env, "GOCACHE": str(scratch / "go"), "GOFLAGS": "-mod=mod"})
+        from_other_languages.append(scratch / "from_go")
+
     model = run("pkg-config", "--variable=modelsdir", "tutti", env=env).strip() + "/demo-paraformer"
     texts = {run(scratch / "cmake/consumer", model, SAMPLE), run(scratch / "with_pkg_config", model, SAMPLE, env=env)}
     texts.add(run(prefix / "bin/tutti", "transcribe", SAMPLE))  # finds the installed models by itself
     assert texts == {"goodbye\n"}, texts
+    vad = pathlib.Path(model).parent / "fsmn-vad"
+    for program in from_other_languages:
+        found = run(program, model, vad, SAMPLE, SAMPLE, env=env)
+        assert found == "goodbye\ngoodbye\n", f"{program}: {found}"
     assert "tutti" in only(prefix, "tutti.1").read_text()
     run("bash", "-n", only(prefix, "completions") / "tutti")
 

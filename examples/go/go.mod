@@ -1,0 +1,3 @@
+module example.com/transcribe
+
+go 1.19
