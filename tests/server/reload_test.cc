@@ -22,17 +22,19 @@ class ReloadTest : public ::testing::Test {
     server_ = std::make_unique<FakeServer>(options, [this] {
       MutexLock lock(mu_);
       ++reads_;
-      return wanted_;
+      // Made here: TSan does not see the counter of a Status that threads share.
+      return problem_.empty() ? absl::StatusOr<ServeOptions>(wanted_) : absl::InvalidArgumentError(problem_);
     });
     ASSERT_EQ(server_->Get("/healthz").status, 200) << "from now on it takes signals";
   }
   // SIGHUP with these. Returns when they were read; the next Reload, or a request that shows its effect, waits for
   // more.
-  void Reload(const absl::StatusOr<ServeOptions>& options) {
+  void Reload(const ServeOptions& options, const std::string& problem = "") {
     int reads = 0;
     {
       MutexLock lock(mu_);
       wanted_ = options;
+      problem_ = problem;
       reads = reads_ + 1;
     }
     ASSERT_EQ(kill(getpid(), SIGHUP), 0);
@@ -54,7 +56,8 @@ class ReloadTest : public ::testing::Test {
 
  private:
   Mutex mu_;
-  absl::StatusOr<ServeOptions> wanted_ TUTTI_GUARDED_BY(mu_) = absl::UnknownError("not set");
+  ServeOptions wanted_ TUTTI_GUARDED_BY(mu_);
+  std::string problem_ TUTTI_GUARDED_BY(mu_);  // instead of them
   int reads_ TUTTI_GUARDED_BY(mu_) = 0;
 };
 
@@ -108,7 +111,7 @@ TEST_F(ReloadTest, WhatNeedsARestartIsNamedAndTheRestCounts) {
 TEST_F(ReloadTest, OptionsThatAreWrongAreRefusedAsAWhole) {
   ServeOptions options = QuietOptions();
   Start(options);
-  Reload(InvalidArgument("tutti.toml:3: limits.queue_second: unknown setting"));
+  Reload(options, "tutti.toml:3: limits.queue_second: unknown setting");
   ServeOptions wrong = options;
   wrong.limits.max_body_bytes = 5000;
   wrong.security.webhook_secret = "short";
