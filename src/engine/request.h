@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/mutex.h"
@@ -71,7 +72,7 @@ class Request final : public Transcription {
   void Complete(Transcript transcript);
 
   // Ends it with an error, unless it has ended before.
-  void Fail(const absl::Status& status) { Finish(status); }
+  void Fail(absl::Status status) { Finish(std::move(status)); }
   // Ends it with Cancelled or DeadlineExceeded, whichever stopped() means.
   void FailStopped();
 

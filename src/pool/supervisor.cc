@@ -289,6 +289,7 @@ void Supervisor::HandleEnd(const WorkerEnded& ended) {
       jobs_.erase(verdict.id);
     } else if (verdict.condemned) {
       ++stats_.quarantined;
+      Publish();  // whoever hears of the failure finds it counted
       job.request->Fail(DeathOf(job.request->name(), job, verdict, worker, how, out_of_memory));
       jobs_.erase(verdict.id);
     } else {
