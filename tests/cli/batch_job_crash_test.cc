@@ -46,7 +46,7 @@ bool KilledAt(JobSetup setup, int point) {
 std::map<std::string, std::string> FilesOf(const std::string& folder) {
   std::map<std::string, std::string> files;
   for (const auto& entry : fs::directory_iterator(folder)) {
-    files.emplace(entry.path().filename(), TextOf(entry.path()));
+    files.emplace(entry.path().filename(), testing::BytesOf(entry.path()));
   }
   return files;
 }
@@ -60,7 +60,7 @@ class BatchJobCrashTest : public ::testing::Test {
   }
   static void MakeFolder(const JobSetup& setup) { fs::create_directories(fs::path(setup.journal).parent_path()); }
 
-  const TemporaryFolder folder_;
+  const testing::Folder folder_;
   int jobs_ = 0;
 };
 

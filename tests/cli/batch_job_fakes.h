@@ -9,7 +9,7 @@
 
 #include "cli/batch_job.h"
 #include "cli/batch_run.h"
-#include "tests/cli/temporary_folder.h"
+#include "tests/support/folder.h"
 
 namespace tutti {
 
@@ -20,7 +20,7 @@ class ContentsJob final : public RecordingJob {
 
   void Start(size_t /*index*/, const Input& input, Done done) override {
     started_.push_back(input.below);
-    const std::string text = TextOf(input.path);
+    const std::string text = testing::BytesOf(input.path);
     if (on_start) on_start(input.path);
     if (text == "bad") return done({.status = InvalidArgument("{}: no audio stream", input.path), .texts = {}});
     Outcome outcome{.status = absl::OkStatus(), .texts = {}, .audio_ms = 1000};

@@ -31,9 +31,9 @@ class BatchJobTest : public ::testing::Test {
   }
   JobSetup Job() { return {.inputs = {folder_ / "in"}, .journal = folder_ / "job.db", .output = folder_ / "out"}; }
   JobRun Again() { return RunJob(Job()); }
-  std::string Out(const std::string& name) { return TextOf(folder_ / ("out/" + name)); }
+  std::string Out(const std::string& name) { return testing::BytesOf(folder_ / ("out/" + name)); }
 
-  const TemporaryFolder folder_;
+  const testing::Folder folder_;
 };
 
 TEST_F(BatchJobTest, ASecondRunTranscribesNothingAndSaysWhatWasThere) {

@@ -44,7 +44,7 @@ TEST(IsolationProgram, ProcessesWriteWhatThreadsWriteForFilesOfEveryKind) {
 }
 
 TEST(IsolationProgram, StandardInputIsReadByAProcessThatMayOpenNothing) {
-  const std::string bytes = TextOf(kAudio + "speech.ogg");
+  const std::string bytes = testing::BytesOf(kAudio + "speech.ogg");
   const Ended threads = Program(Transcribe({"-"}), bytes).Wait();
   const Ended processes = Program(Transcribe({"--isolation", "process", "--processes", "1", "-"}), bytes).Wait();
   EXPECT_EQ(processes.exit_code, 0) << processes.err;
@@ -52,13 +52,13 @@ TEST(IsolationProgram, StandardInputIsReadByAProcessThatMayOpenNothing) {
 }
 
 TEST(IsolationProgram, TheSummaryTellsOfTheProcesses) {
-  const TemporaryFolder folder;
+  const testing::Folder folder;
   const std::string summary = folder / "summary.json";
   const Ended ended = Program(Transcribe({"--isolation", "process", "--processes", "2", "--threads", "1", "--summary",
                                           summary, kAudio + "speech.mp3"}))
                           .Wait();
   ASSERT_EQ(ended.exit_code, 0) << ended.err;
-  const Json json = Json::parse(TextOf(summary));
+  const Json json = Json::parse(testing::BytesOf(summary));
   EXPECT_EQ(json["threads"], 2);
   EXPECT_EQ(json["pool"]["started"], 2);
   EXPECT_EQ(json["pool"]["died"], 0);
@@ -71,7 +71,7 @@ TEST(IsolationProgram, FlagsOfAPoolNeedAPool) {
 }
 
 TEST(IsolationProgram, AModelThatDoesNotLoadIsSaidAsWithThreads) {
-  const TemporaryFolder folder;
+  const testing::Folder folder;
   const Ended ended =
       Program({"transcribe", "--model", folder / ".", "--vad", "none", "--isolation", "process", kAudio + "speech.mp3"})
           .Wait();

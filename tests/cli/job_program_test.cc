@@ -29,7 +29,7 @@ std::map<std::string, std::string> FilesBelow(const std::string& folder) {
   std::map<std::string, std::string> files;
   if (!fs::exists(folder)) return files;
   for (const auto& entry : fs::recursive_directory_iterator(folder)) {
-    if (entry.is_regular_file()) files.emplace(entry.path().lexically_relative(folder), TextOf(entry.path()));
+    if (entry.is_regular_file()) files.emplace(entry.path().lexically_relative(folder), testing::BytesOf(entry.path()));
   }
   return files;
 }
@@ -49,14 +49,14 @@ class JobProgramTest : public ::testing::Test {
     return {"transcribe", "--job",       folder_ / "job.db", "--output",    folder_ / "out",
             "--format",   "txt,srt,tsv", "--summary",        folder_ / "s", folder_ / "in"};
   }
-  Json Summary() const { return Json::parse(TextOf(folder_ / "s")); }
+  Json Summary() const { return Json::parse(testing::BytesOf(folder_ / "s")); }
   // Done, as the journal says.
   int64_t Done() const {
     const auto journal = BatchJournal::OpenToRead(folder_ / "job.db");
     return journal.ok() ? (*journal)->CountStates()->done : 0;
   }
 
-  const TemporaryFolder folder_;
+  const testing::Folder folder_;
 };
 
 TEST_F(JobProgramTest, KilledAtRandomMomentsItGivesEveryOutputOnceAndByteForByteAsAQuietRun) {
@@ -155,12 +155,12 @@ TEST_F(JobProgramTest, StatusRetryAndExportTellAndChangeWhatAJobKnows) {
   for (std::string line; std::getline(lines, line);) exported.push_back(Json::parse(line));
   ASSERT_EQ(exported.size(), 3u);
   EXPECT_EQ(exported[0]["file"], folder_ / "in/even/000.wav");
-  EXPECT_EQ(exported[0]["results"]["txt"], TextOf(folder_ / "out/even/000.txt"));
+  EXPECT_EQ(exported[0]["results"]["txt"], testing::BytesOf(folder_ / "out/even/000.txt"));
   EXPECT_EQ(exported[0]["sha256"].get<std::string>().size(), 64u);
   EXPECT_EQ(exported[2]["state"], "failed");
   EXPECT_EQ(exported[2]["results"], nullptr);
   EXPECT_EQ(RunProgram({"job", "export", "--format", "txt", journal}).out,
-            TextOf(folder_ / "out/even/000.txt") + TextOf(folder_ / "out/odd/001.txt"));
+            testing::BytesOf(folder_ / "out/even/000.txt") + testing::BytesOf(folder_ / "out/odd/001.txt"));
   EXPECT_THAT(RunProgram({"job", "export", "--format", "json", journal}).err, HasSubstr("the job has txt, srt, tsv"));
 
   EXPECT_THAT(RunProgram({"job", "retry", journal}).err, HasSubstr("1 recording waits again"));
@@ -207,7 +207,7 @@ TEST_F(JobProgramTest, WrongUsageSaysWhatIsWrong) {
     EXPECT_THAT(ended.err, HasSubstr(message));
     EXPECT_THAT(ended.out, IsEmpty());
   }
-  EXPECT_EQ(TextOf(text), std::string(4096, 'x'));
+  EXPECT_EQ(testing::BytesOf(text), std::string(4096, 'x'));
 }
 
 }  // namespace

@@ -2,15 +2,14 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/resource.h>
 
-#include <csignal>
 #include <filesystem>
 
 #include "service/file_lock.h"
 #include "service/job_store.h"
 #include "service/sqlite.h"
-#include "tests/service/folder.h"
+#include "tests/support/file_size_limit.h"
+#include "tests/support/folder.h"
 
 namespace tutti {
 namespace {
@@ -177,14 +176,11 @@ TEST_F(BatchJournalTest, WhatIsNoJournalOfOursIsRefusedAndLeftAsItIs) {
 TEST_F(BatchJournalTest, ATransactionThatHasNoRoomIsAnErrorAndLosesNothing) {
   const auto journal = Begun();
   ASSERT_EQ(Done(*journal, 0, {"small", "small"}), absl::OkStatus());
-  rlimit old = {};
-  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &old), 0);
-  const auto old_handler = std::signal(SIGXFSZ, SIG_IGN);
-  const rlimit small = {.rlim_cur = 1 << 20, .rlim_max = old.rlim_max};
-  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &small), 0);
-  const absl::Status status = Done(*journal, 1, {std::string(4 << 20, 'x'), ""});
-  setrlimit(RLIMIT_FSIZE, &old);
-  std::signal(SIGXFSZ, old_handler);
+  absl::Status status;
+  {
+    const testing::FileSizeLimit limit(1 << 20);
+    status = Done(*journal, 1, {std::string(4 << 20, 'x'), ""});
+  }
   EXPECT_FALSE(status.ok());
   EXPECT_THAT(Message(status), HasSubstr("job.db: "));
   EXPECT_EQ(journal->CountStates()->done, 1);
