@@ -112,7 +112,7 @@ $(WEB)/installed: tests/web/requirements.txt tests/docs/requirements.txt package
 
 go-example: build models samples ## examples/go against an installed tree (the C interface through cgo)
 	@tools/install_packages.sh go
-	$(PYTHON) tests/install/install_test.py build/release cmake c++ go
+	$(PYTHON) tests/install/install_test.py $(abspath build/release) cmake c++ go
 
 install: build ## install into PREFIX (/usr/local)
 	cmake --install build/release --prefix $(PREFIX)
