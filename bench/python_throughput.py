@@ -1,7 +1,7 @@
 """What Python costs: the same recordings by `tutti transcribe` and by eight Python threads that share one Recognizer.
 
 usage: PYTHONPATH=build/release/python python3 bench/python_throughput.py [--rounds N] [PATH ...]
-  PATH   recordings; default: the samples of `make samples`, twenty times
+  PATH   recordings; default: the samples of `make samples`, five times
 """
 import argparse
 import concurrent.futures
@@ -42,7 +42,7 @@ def main():
     parser.add_argument("paths", nargs="*")
     options = parser.parse_args()
     import tutti
-    files = [str(path) for path in options.paths or 20 * sorted((ROOT / ".cache/samples").rglob("*.g722"))]
+    files = [str(path) for path in options.paths or 5 * sorted((ROOT / ".cache/samples").rglob("*.g722"))]
     recognizer = tutti.Recognizer(threads=THREADS)
     ratios = []
     for _ in range(options.rounds):
