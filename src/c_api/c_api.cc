@@ -140,7 +140,8 @@ const char* tutti_code_name(tutti_code code) {
       "NOT_FOUND", "ALREADY_EXISTS", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION",
       "ABORTED",   "OUT_OF_RANGE",   "UNIMPLEMENTED",     "INTERNAL",           "UNAVAILABLE",
       "DATA_LOSS"};
-  return code >= 0 && code < std::ssize(kNames) ? kNames[code] : "UNKNOWN";
+  const auto index = static_cast<size_t>(static_cast<int>(code));
+  return index < std::size(kNames) ? kNames[index] : "UNKNOWN";
 }
 
 void tutti_free_string(char* text) { std::free(text); }
