@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <span>
+#include <string>
 
 #include "pool/message.h"
 
@@ -14,7 +15,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     if (!twice.ok() || *tutti::EncodeMessage(*twice) != *again) std::abort();
   }
   if (const auto segment = tutti::DecodeSegment(bytes); segment.ok()) {
-    if (!tutti::DecodeSegment(std::as_bytes(std::span(tutti::EncodeSegment(*segment)))).ok()) std::abort();
+    const std::string again = tutti::EncodeSegment(*segment);
+    if (!tutti::DecodeSegment(std::as_bytes(std::span(again))).ok()) std::abort();
   }
   bool decoded = false;
   const auto result = tutti::DecodeResult(bytes, &decoded);
