@@ -121,11 +121,7 @@ class Recognizer:
         source, waiting = iter(audios), collections.deque()
         report = _Progress(audios) if progress else None
         try:
-            while True:
-                for audio in itertools.islice(source, window - len(waiting)):
-                    waiting.append(self.submit(audio, **options))
-                if not waiting:
-                    return
+            while self._refill(waiting, source, window, options):
                 future = waiting[0]
                 failure = future.exception()
                 waiting.popleft()
@@ -143,6 +139,12 @@ class Recognizer:
             if report:
                 report.end()
 
+    def _refill(self, waiting: collections.deque, source: Iterator[Audio], window: int, options: dict) -> bool:
+        """Has `window` recordings under way, as far as the source goes; False when none is left."""
+        for audio in itertools.islice(source, window - len(waiting)):
+            waiting.append(self.submit(audio, **options))
+        return bool(waiting)
+
     async def transcribe_async(self, audio: Audio, **options: Any) -> Transcript:
         """Cancelling it cancels the work."""
         return await asyncio.wrap_future(self.submit(audio, **options))
@@ -153,11 +155,7 @@ class Recognizer:
         window = read_ahead or 16 * self.threads
         source, waiting = iter(audios), collections.deque()
         try:
-            while True:
-                for audio in itertools.islice(source, window - len(waiting)):
-                    waiting.append(self.submit(audio, **options))
-                if not waiting:
-                    return
+            while self._refill(waiting, source, window, options):
                 yield await asyncio.wrap_future(waiting[0])
                 waiting.popleft()
         finally:
