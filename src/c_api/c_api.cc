@@ -24,8 +24,7 @@ char* Copy(std::string_view text) {
 tutti_code Code(const absl::Status& status) { return static_cast<tutti_code>(status.code()); }
 
 tutti_code Tell(const absl::Status& status, char** error) {
-  if (error != nullptr)
-    *error = status.ok() ? nullptr : Copy(std::string_view(status.message().data(), status.message().size()));
+  if (error != nullptr) *error = status.ok() ? nullptr : Copy(Message(status));
   return Code(status);
 }
 
