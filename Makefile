@@ -50,7 +50,7 @@ lint: packages models ## formatting, clang with -Wthread-safety, clang-tidy, flo
 
 fuzz: packages ## every fuzzer for FUZZ_SECONDS (60)
 	@tools/install_packages.sh check
-	@cmake --preset fuzz && ninja -C build/fuzz -j $(JOBS)
+	@cmake --preset fuzz && ninja -C build/fuzz -j $(JOBS) fuzzers
 	@tools/fuzz.sh $(FUZZ_SECONDS) $(JOBS)
 
 aarch64: packages models ## cross build for 64-bit Arm; tests of the numeric rooms under qemu

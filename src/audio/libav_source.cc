@@ -17,7 +17,7 @@ extern "C" {
 namespace tutti {
 namespace {
 
-constexpr AVRational kTargetRate = {1, 16000};
+constexpr AVRational kTargetTimeBase = {1, 16000};
 // 32 KB in which PCM may turn out to be something else.
 constexpr int kPcmProbePackets = 8;
 // Packets in a row that give no sample before we stop asking: hostile tables can list any number of empty packets.
@@ -42,7 +42,7 @@ struct FreeDictionary {
   void operator()(AVDictionary* dictionary) const { av_dict_free(&dictionary); }
 };
 
-std::string Reason(int error) {
+std::string AvReason(int error) {
   std::array<char, AV_ERROR_MAX_STRING_SIZE> text = {};
   av_strerror(error, text.data(), text.size());
   return text.data();
@@ -123,7 +123,7 @@ bool Convert(const AVFrame& frame, AudioBlock& block) {
 // Samples at 16 kHz, -1 when unknown.
 int64_t Duration(const AVStream& stream) {
   if (stream.duration == AV_NOPTS_VALUE || stream.duration <= 0 || stream.time_base.num <= 0) return -1;
-  const int64_t samples = av_rescale_q(stream.duration, stream.time_base, kTargetRate);
+  const int64_t samples = av_rescale_q(stream.duration, stream.time_base, kTargetTimeBase);
   return samples > 0 ? samples : -1;
 }
 
@@ -171,9 +171,9 @@ class LibavSource final : public SampleSource {
 };
 
 absl::Status LibavSource::Error(int error, std::string_view what) const {
-  if (error == AVERROR(ENOMEM)) return ResourceExhausted("{}: {}: {}", name_, what, Reason(error));
+  if (error == AVERROR(ENOMEM)) return ResourceExhausted("{}: {}: {}", name_, what, AvReason(error));
   if (refers_elsewhere_) return InvalidArgument("{}: refers to other files, which are never opened", name_);
-  return InvalidArgument("{}: {}: {}", name_, what, Reason(error));
+  return InvalidArgument("{}: {}: {}", name_, what, AvReason(error));
 }
 
 absl::Status LibavSource::OpenContainer(std::string_view demuxers, const RawFormat* raw) {
@@ -259,7 +259,8 @@ absl::Status LibavSource::Open(std::string_view demuxers, const RawFormat* raw) 
   TUTTI_RETURN_IF_ERROR(OpenDecoder());
   if (static_cast<size_t>(stream_) < headers.size()) promised_ = headers[static_cast<size_t>(stream_)];
   expected_ = Duration(*format_->streams[stream_]);
-  if (expected_ < 0 && format_->duration > 0) expected_ = av_rescale(format_->duration, kTargetRate.den, AV_TIME_BASE);
+  if (expected_ < 0 && format_->duration > 0)
+    expected_ = av_rescale(format_->duration, kTargetTimeBase.den, AV_TIME_BASE);
   return absl::OkStatus();
 }
 
@@ -311,7 +312,7 @@ absl::StatusOr<bool> LibavSource::Next(AudioBlock& block) {
       if (!Convert(*frame_, block)) {
         return Unimplemented("{}: unknown sample format {} of libav", name_, frame_->format);
       }
-      decoded_ += static_cast<double>(frame_->nb_samples) * kTargetRate.den / frame_->sample_rate;
+      decoded_ += static_cast<double>(frame_->nb_samples) * kTargetTimeBase.den / frame_->sample_rate;
       fruitless_ = bad_ = 0;
       av_frame_unref(frame_.get());
       return true;

@@ -29,14 +29,14 @@ class CpuSet {
   cpu_set_t* const set_;
 };
 
-std::string Reason(int error) { return std::system_category().message(error); }
+std::string ReasonOf(int error) { return std::system_category().message(error); }
 
 }  // namespace
 
 absl::StatusOr<std::vector<int>> AllowedCpus() {
   const CpuSet allowed;
   if (sched_getaffinity(0, CpuSet::bytes(), allowed.get()) != 0) {
-    return absl::InternalError(fmt::format("which CPUs may be used: {}", Reason(errno)));
+    return absl::InternalError(fmt::format("which CPUs may be used: {}", ReasonOf(errno)));
   }
   std::vector<int> cpus;
   for (int cpu = 0; cpu < kMostCpus; ++cpu) {
@@ -51,7 +51,7 @@ absl::Status PinThread(std::thread& thread, int cpu) {
   CPU_SET_S(cpu, CpuSet::bytes(), one.get());
   const int error = pthread_setaffinity_np(thread.native_handle(), CpuSet::bytes(), one.get());
   if (error == 0) return absl::OkStatus();
-  return FailedPrecondition("pinning a thread to CPU {}: {}", cpu, Reason(error));
+  return FailedPrecondition("pinning a thread to CPU {}: {}", cpu, ReasonOf(error));
 }
 
 }  // namespace tutti

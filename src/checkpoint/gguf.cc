@@ -22,11 +22,11 @@ constexpr uint64_t kMaxKeys = 1 << 16;
 constexpr uint64_t kMaxTensors = 1 << 16;
 constexpr uint64_t kMaxNameBytes = 1024;
 constexpr uint64_t kMaxStringBytes = 1 << 20;
-constexpr uint32_t kMaxDimensions = 4;
+constexpr uint32_t kMaxGgufDimensions = 4;
 constexpr uint64_t kMinAlignment = 8;
 constexpr uint64_t kMaxAlignment = 1 << 16;
 constexpr uint64_t kUsualAlignment = 32;
-constexpr uint64_t kQ8Block = 32;
+constexpr uint64_t kQ8BlockElements = 32;
 
 absl::Status Truncated(std::string_view what) { return DataLoss("truncated in {}", what); }
 
@@ -181,8 +181,8 @@ struct Announced {
 absl::Status ReadShape(ByteReader& reader, Announced& tensor) {
   const auto dimensions = reader.Read<uint32_t>();
   if (!reader.ok()) return Truncated("the dimensions");
-  if (dimensions > kMaxDimensions) {
-    return InvalidArgument("{} dimensions, at most {} are allowed", dimensions, kMaxDimensions);
+  if (dimensions > kMaxGgufDimensions) {
+    return InvalidArgument("{} dimensions, at most {} are allowed", dimensions, kMaxGgufDimensions);
   }
   for (uint32_t i = 0; i < dimensions; ++i) {
     tensor.view.shape.push_back(static_cast<int64_t>(reader.Read<uint64_t>()));  // beyond 63 bits: negative, refused
@@ -196,9 +196,10 @@ absl::Status ReadShape(ByteReader& reader, Announced& tensor) {
   if (!CheckedProduct(tensor.view.shape)) {
     return InvalidArgument("sizes [{}] are negative or beyond any file", fmt::join(tensor.view.shape, ", "));
   }
-  if (*dtype == DType::kQ8_0 && (dimensions == 0 || static_cast<uint64_t>(tensor.view.shape[0]) % kQ8Block != 0)) {
+  if (*dtype == DType::kQ8_0 &&
+      (dimensions == 0 || static_cast<uint64_t>(tensor.view.shape[0]) % kQ8BlockElements != 0)) {
     return InvalidArgument("q8_0 rows of [{}], expected a multiple of {}", fmt::join(tensor.view.shape, ", "),
-                           kQ8Block);
+                           kQ8BlockElements);
   }
   std::reverse(tensor.view.shape.begin(), tensor.view.shape.end());
   return absl::OkStatus();

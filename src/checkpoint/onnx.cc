@@ -25,7 +25,7 @@ enum TensorField : uint32_t {
   kDoubleData = 10,
   kExternalData = 13,
 };
-constexpr size_t kMaxDimensions = 8;
+constexpr size_t kMaxOnnxDimensions = 8;
 
 struct Field {
   uint32_t number = 0;
@@ -113,7 +113,7 @@ absl::StatusOr<Tensor> ReadTensor(std::span<const std::byte> bytes) {
   for (Field field; ok && message.Next(field);) {
     switch (field.number) {
       case kDims:
-        ok = AppendVarints(field, tensor.dims) && tensor.dims.size() <= kMaxDimensions;
+        ok = AppendVarints(field, tensor.dims) && tensor.dims.size() <= kMaxOnnxDimensions;
         break;
       case kDataType:
         ok = field.wire == 0;

@@ -10,7 +10,7 @@
 namespace tutti {
 namespace {
 
-using Kind = PickleValue::Kind;
+using PickleKind = PickleValue::Kind;
 
 // A paraformer-large has about 20 000; a value takes up to some 100 bytes here.
 constexpr size_t kMaxValues = 2'000'000;
@@ -87,33 +87,33 @@ class Machine {
         stack_.push_back(nullptr);
         return absl::OkStatus();
       case kNone:
-        return Push(Kind::kNone);
+        return Push(PickleKind::kNone);
       case kNewTrue:
-        return Push(Kind::kBool, 1);
+        return Push(PickleKind::kBool, 1);
       case kNewFalse:
-        return Push(Kind::kBool, 0);
+        return Push(PickleKind::kBool, 0);
       case kBinInt:
-        return Push(Kind::kInt, reader_.Read<int32_t>());
+        return Push(PickleKind::kInt, reader_.Read<int32_t>());
       case kBinInt1:
-        return Push(Kind::kInt, reader_.Read<uint8_t>());
+        return Push(PickleKind::kInt, reader_.Read<uint8_t>());
       case kBinInt2:
-        return Push(Kind::kInt, reader_.Read<uint16_t>());
+        return Push(PickleKind::kInt, reader_.Read<uint16_t>());
       case kLong1:
         return PushLong(reader_.TakeText(reader_.Read<uint8_t>()));
       case kBinFloat:
         reader_.Take(8);
-        return Push(Kind::kFloat);
+        return Push(PickleKind::kFloat);
       case kBinUnicode:
       case kBinString:
-        return Push(Kind::kText, 0, reader_.TakeText(reader_.Read<uint32_t>()));
+        return Push(PickleKind::kText, 0, reader_.TakeText(reader_.Read<uint32_t>()));
       case kShortBinString:
-        return Push(Kind::kText, 0, reader_.TakeText(reader_.Read<uint8_t>()));
+        return Push(PickleKind::kText, 0, reader_.TakeText(reader_.Read<uint8_t>()));
       case kEmptyList:
-        return Push(Kind::kList);
+        return Push(PickleKind::kList);
       case kEmptyDict:
-        return Push(Kind::kDict);
+        return Push(PickleKind::kDict);
       case kEmptyTuple:
-        return Push(Kind::kTuple);
+        return Push(PickleKind::kTuple);
       case kTuple:
         return PushTuple(CountToMark(), true);
       case kTuple1:
@@ -123,13 +123,13 @@ class Machine {
       case kTuple3:
         return PushTuple(3, false);
       case kAppend:
-        return Extend(Kind::kList, 1, false);
+        return Extend(PickleKind::kList, 1, false);
       case kAppends:
-        return Extend(Kind::kList, CountToMark(), true);
+        return Extend(PickleKind::kList, CountToMark(), true);
       case kSetItem:
-        return Extend(Kind::kDict, 2, false);
+        return Extend(PickleKind::kDict, 2, false);
       case kSetItems:
-        return Extend(Kind::kDict, CountToMark(), true);
+        return Extend(PickleKind::kDict, CountToMark(), true);
       case kBinPut:
         return Put(reader_.Read<uint8_t>());
       case kLongBinPut:
@@ -141,7 +141,7 @@ class Machine {
       case kGlobal:
         return Global();
       case kBinPersId:
-        return Wrap(Kind::kPersistentId, 1);
+        return Wrap(PickleKind::kPersistentId, 1);
       case kReduce:
         return Reduce();
       case kBuild:
@@ -157,20 +157,20 @@ class Machine {
     return InvalidArgument("pickle protocol {}, expected 2; write the file with torch.save and its default", version);
   }
 
-  absl::Status Push(Kind kind, int64_t number = 0, std::string_view text = {}) {
+  absl::Status Push(PickleKind kind, int64_t number = 0, std::string_view text = {}) {
     stack_.push_back(&pickle_.values.emplace_back(PickleValue{kind, number, text, {}}));
     return absl::OkStatus();
   }
 
   absl::Status PushLong(std::string_view bytes) {
-    if (bytes.size() > 8) return Push(Kind::kBytes, 0, bytes);
+    if (bytes.size() > 8) return Push(PickleKind::kBytes, 0, bytes);
     uint64_t number = 0;
     for (size_t i = 0; i < bytes.size(); ++i) number |= uint64_t{static_cast<uint8_t>(bytes[i])} << (8 * i);
     if (!bytes.empty()) {
       const int unused = 64 - 8 * static_cast<int>(bytes.size());  // extends the sign
-      return Push(Kind::kInt, static_cast<int64_t>(number << unused) >> unused);
+      return Push(PickleKind::kInt, static_cast<int64_t>(number << unused) >> unused);
     }
-    return Push(Kind::kInt, 0);
+    return Push(PickleKind::kInt, 0);
   }
 
   // Values above the topmost mark; more than there are when there is none.
@@ -192,24 +192,24 @@ class Machine {
 
   absl::Status PushTuple(size_t count, bool marked) {
     TUTTI_ASSIGN_OR_RETURN(auto items, Pop(count, marked));
-    TUTTI_RETURN_IF_ERROR(Push(Kind::kTuple));
+    TUTTI_RETURN_IF_ERROR(Push(PickleKind::kTuple));
     stack_.back()->items = std::move(items);
     return absl::OkStatus();
   }
 
-  absl::Status Wrap(Kind kind, size_t count) {
+  absl::Status Wrap(PickleKind kind, size_t count) {
     TUTTI_ASSIGN_OR_RETURN(auto items, Pop(count, false));
     TUTTI_RETURN_IF_ERROR(Push(kind));
     stack_.back()->items = std::move(items);
     return absl::OkStatus();
   }
 
-  absl::Status Extend(Kind kind, size_t count, bool marked) {
+  absl::Status Extend(PickleKind kind, size_t count, bool marked) {
     TUTTI_ASSIGN_OR_RETURN(auto items, Pop(count, marked));
     if (stack_.empty() || stack_.back() == nullptr || stack_.back()->kind != kind) {
       return InvalidArgument("items for a {}, which is not on the stack", Name(kind));
     }
-    if (kind == Kind::kDict && items.size() % 2 != 0) return InvalidArgument("a key without its value");
+    if (kind == PickleKind::kDict && items.size() % 2 != 0) return InvalidArgument("a key without its value");
     auto& target = stack_.back()->items;
     target.insert(target.end(), items.begin(), items.end());
     return absl::OkStatus();
@@ -240,19 +240,19 @@ class Machine {
       return InvalidArgument("the pickle refers to {}, which is refused: only tensors and plain containers are read",
                              Printable(full));
     }
-    return Push(Kind::kGlobal, 0, *found);
+    return Push(PickleKind::kGlobal, 0, *found);
   }
 
   absl::Status Reduce() {
-    TUTTI_RETURN_IF_ERROR(Wrap(Kind::kCall, 2));
+    TUTTI_RETURN_IF_ERROR(Wrap(PickleKind::kCall, 2));
     PickleValue& call = *stack_.back();
-    if (call.items[0]->kind != Kind::kGlobal || call.items[1]->kind != Kind::kTuple) {
+    if (call.items[0]->kind != PickleKind::kGlobal || call.items[1]->kind != PickleKind::kTuple) {
       return InvalidArgument("a call of a {} with a {}, expected a global and a tuple", Name(call.items[0]->kind),
                              Name(call.items[1]->kind));
     }
     if (call.items[0]->text == "collections.OrderedDict") {
       if (!call.items[1]->items.empty()) return InvalidArgument("OrderedDict: expected no arguments");
-      call.kind = Kind::kDict;
+      call.kind = PickleKind::kDict;
       call.items.clear();
     }
     return absl::OkStatus();
@@ -261,7 +261,7 @@ class Machine {
   // The state of an object. On a state dict it is version metadata, which nothing here needs.
   absl::Status Build() {
     TUTTI_ASSIGN_OR_RETURN(const auto state, Pop(1, false));
-    if (stack_.empty() || stack_.back() == nullptr || stack_.back()->kind != Kind::kDict) {
+    if (stack_.empty() || stack_.back() == nullptr || stack_.back()->kind != PickleKind::kDict) {
       return InvalidArgument("object state for something else than a dict");
     }
     return absl::OkStatus();
@@ -287,9 +287,9 @@ absl::StatusOr<Pickle> ParsePickle(std::span<const std::byte> bytes, std::span<c
 }
 
 const PickleValue* FindKey(const PickleValue& dict, std::string_view key) {
-  if (dict.kind != Kind::kDict) return nullptr;
+  if (dict.kind != PickleKind::kDict) return nullptr;
   for (size_t i = 0; i + 1 < dict.items.size(); i += 2) {
-    if (dict.items[i]->kind == Kind::kText && dict.items[i]->text == key) return dict.items[i + 1];
+    if (dict.items[i]->kind == PickleKind::kText && dict.items[i]->text == key) return dict.items[i + 1];
   }
   return nullptr;
 }

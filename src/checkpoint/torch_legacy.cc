@@ -11,7 +11,7 @@
 namespace tutti {
 namespace {
 
-using Kind = PickleValue::Kind;
+using PickleKind = PickleValue::Kind;
 
 // Five pickles (magic number, version, system, the object, the list of its storage keys), then for each key the number
 // of its elements in eight bytes and the elements.
@@ -52,7 +52,7 @@ class LegacyFile {
     if (magic.root->text != kMagic)
       return InvalidArgument("a pickle, but not of torch.save; expected its magic number");
     TUTTI_ASSIGN_OR_RETURN(const Pickle version, NextPickle("version", {}));
-    if (version.root->kind != Kind::kInt || version.root->number != kVersion) {
+    if (version.root->kind != PickleKind::kInt || version.root->number != kVersion) {
       return InvalidArgument("legacy torch file: version {}, expected {}", version.root->number, kVersion);
     }
     TUTTI_ASSIGN_OR_RETURN(const Pickle system, NextPickle("system", {}));
@@ -66,10 +66,10 @@ class LegacyFile {
   absl::Status ReadStorages(const Pickle& object, const PickleValue& keys) {
     std::map<std::string_view, int64_t> element_sizes;
     for (const PickleValue& value : object.values) {
-      if (value.kind != Kind::kPersistentId) continue;
+      if (value.kind != PickleKind::kPersistentId) continue;
       TUTTI_ASSIGN_OR_RETURN(const TorchStorage storage, ReadTorchStorage(value));
       const auto& parts = value.items[0]->items;
-      if (parts.size() > 5 && parts[5]->kind != Kind::kNone) {
+      if (parts.size() > 5 && parts[5]->kind != PickleKind::kNone) {
         return Unimplemented(
             "legacy torch file: storage {} is a view of another; write the file anew with torch.load "
             "and torch.save",
@@ -77,7 +77,7 @@ class LegacyFile {
       }
       element_sizes[storage.key] = ByteSize(storage.dtype);
     }
-    if (keys.kind != Kind::kList) {
+    if (keys.kind != PickleKind::kList) {
       return InvalidArgument("legacy torch file: storage keys: found a {}, expected a list", Name(keys.kind));
     }
     for (const PickleValue* key : keys.items) {

@@ -14,11 +14,11 @@
 namespace tutti {
 namespace {
 
-using Kind = PickleValue::Kind;
+using PickleKind = PickleValue::Kind;
 
 constexpr std::string_view kRebuildTensor = "torch._utils._rebuild_tensor_v2";
 constexpr std::string_view kRebuildParameter = "torch._utils._rebuild_parameter";
-constexpr size_t kMaxDimensions = 8;
+constexpr size_t kMaxTorchDimensions = 8;
 
 struct StorageType {
   std::string_view name;
@@ -38,13 +38,13 @@ constexpr std::array<StorageType, 9> kStorageTypes = {{
 
 // Sizes, strides or offsets: a tuple of integers that are not negative.
 absl::StatusOr<std::vector<int64_t>> ReadSizes(const PickleValue& value, std::string_view what) {
-  if (value.kind != Kind::kTuple || value.items.size() > kMaxDimensions) {
+  if (value.kind != PickleKind::kTuple || value.items.size() > kMaxTorchDimensions) {
     return InvalidArgument("{}: a {} of {}, expected a tuple of at most {} integers", what, Name(value.kind),
-                           value.items.size(), kMaxDimensions);
+                           value.items.size(), kMaxTorchDimensions);
   }
   std::vector<int64_t> sizes;
   for (const PickleValue* item : value.items) {
-    if (item->kind != Kind::kInt || item->number < 0) {
+    if (item->kind != PickleKind::kInt || item->number < 0) {
       return InvalidArgument("{}: expected integers from 0 up", what);
     }
     sizes.push_back(item->number);
@@ -104,7 +104,8 @@ class StateDictReader {
       : storage_bytes_(storage_bytes), copy_budget_(copy_limit) {}
 
   absl::Status Add(const PickleValue& key, const PickleValue& value) {
-    if (key.kind != Kind::kText) return InvalidArgument("a state dict key is a {}, expected text", Name(key.kind));
+    if (key.kind != PickleKind::kText)
+      return InvalidArgument("a state dict key is a {}, expected text", Name(key.kind));
     std::string_view name = key.text;
     constexpr std::string_view kPrefix = "module.";
     if (name.starts_with(kPrefix)) name.remove_prefix(kPrefix.size());
@@ -121,15 +122,16 @@ class StateDictReader {
  private:
   absl::StatusOr<TensorView> ReadTensor(const PickleValue& value) {
     const PickleValue* call = &value;
-    if (call->kind == Kind::kCall && call->items[0]->text == kRebuildParameter && !call->items[1]->items.empty()) {
+    if (call->kind == PickleKind::kCall && call->items[0]->text == kRebuildParameter &&
+        !call->items[1]->items.empty()) {
       call = call->items[1]->items[0];
     }
-    if (call->kind != Kind::kCall || call->items[0]->text != kRebuildTensor || call->items[1]->items.size() < 6) {
+    if (call->kind != PickleKind::kCall || call->items[0]->text != kRebuildTensor || call->items[1]->items.size() < 6) {
       return InvalidArgument("found a {}, expected a tensor", Name(call->kind));
     }
     const auto& arguments = call->items[1]->items;  // storage, offset, size, stride, requires_grad, hooks
     TUTTI_ASSIGN_OR_RETURN(const TorchStorage storage, ReadTorchStorage(*arguments[0]));
-    if (arguments[1]->kind != Kind::kInt || arguments[1]->number < 0) {
+    if (arguments[1]->kind != PickleKind::kInt || arguments[1]->number < 0) {
       return InvalidArgument("offset: expected an integer from 0 up");
     }
     Layout layout;
@@ -188,7 +190,7 @@ const PickleValue& Unwrap(const PickleValue& root) {
   for (int depth = 0; depth < kDeepest; ++depth) {
     for (const std::string_view wrapper : kWrappers) {
       const PickleValue* inner = FindKey(*dict, wrapper);
-      if (inner != nullptr && inner->kind == Kind::kDict) {
+      if (inner != nullptr && inner->kind == PickleKind::kDict) {
         dict = inner;
         break;
       }
@@ -210,13 +212,13 @@ std::span<const std::string_view> TorchGlobals() {
 }
 
 absl::StatusOr<TorchStorage> ReadTorchStorage(const PickleValue& persistent_id) {
-  if (persistent_id.kind != Kind::kPersistentId || persistent_id.items[0]->kind != Kind::kTuple ||
+  if (persistent_id.kind != PickleKind::kPersistentId || persistent_id.items[0]->kind != PickleKind::kTuple ||
       persistent_id.items[0]->items.size() < 5) {
     return InvalidArgument("storage: expected a persistent id ('storage', type, key, device, size)");
   }
   const auto& parts = persistent_id.items[0]->items;
-  if (parts[0]->text != "storage" || parts[1]->kind != Kind::kGlobal || parts[2]->kind != Kind::kText ||
-      parts[4]->kind != Kind::kInt || parts[4]->number < 0) {
+  if (parts[0]->text != "storage" || parts[1]->kind != PickleKind::kGlobal || parts[2]->kind != PickleKind::kText ||
+      parts[4]->kind != PickleKind::kInt || parts[4]->number < 0) {
     return InvalidArgument("storage: expected a persistent id ('storage', type, key, device, size)");
   }
   for (const StorageType& type : kStorageTypes) {
@@ -228,7 +230,7 @@ absl::StatusOr<TorchStorage> ReadTorchStorage(const PickleValue& persistent_id) 
 absl::StatusOr<TensorTable> ReadTorchStateDict(const PickleValue& root, const TorchStorageBytes& storage_bytes,
                                                int64_t copy_limit) {
   const PickleValue& dict = Unwrap(root);
-  if (dict.kind != Kind::kDict) {
+  if (dict.kind != PickleKind::kDict) {
     return InvalidArgument("holds a {}, expected a state dict", Name(dict.kind));
   }
   StateDictReader reader(storage_bytes, copy_limit);

@@ -12,13 +12,9 @@
 #include <thread>
 
 namespace tutti {
-namespace {
-
-using Clock = std::chrono::steady_clock;
-
-double SecondsSince(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
-
-}  // namespace
+double SecondsSince(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
 
 LoopRate Repeat(int threads, double seconds, const std::function<void(int thread)>& round) {
   std::vector<double> rounds(static_cast<size_t>(threads)), took(static_cast<size_t>(threads));
@@ -26,7 +22,7 @@ LoopRate Repeat(int threads, double seconds, const std::function<void(int thread
   const auto work = [&](int thread) {
     round(thread);
     warm.arrive_and_wait();
-    const auto start = Clock::now();
+    const auto start = std::chrono::steady_clock::now();
     const auto i = static_cast<size_t>(thread);
     do {
       round(thread);

@@ -17,10 +17,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr uint64_t kSeed = 1;
-
-double SecondsSince(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
-
 // Feature rows as they are after normalisation: mean 0, deviation about 1.
 std::vector<float> ArtificialFeatures(int64_t count) {
   std::vector<float> features(static_cast<size_t>(count));
@@ -108,7 +104,8 @@ absl::StatusOr<BenchResult> BenchEncoder(const BenchOptions& options) {
   std::shared_ptr<const AsrModel> model;  // keeps `encoder` alive when it is a model's
   std::unique_ptr<const SanmEncoder> synthetic;
   if (options.synthetic) {
-    TUTTI_ASSIGN_OR_RETURN(SanmEncoder made, MakeSyntheticEncoder(*options.synthetic, kSeed, options.compute_type));
+    TUTTI_ASSIGN_OR_RETURN(SanmEncoder made,
+                           MakeSyntheticEncoder(*options.synthetic, kBenchSeed, options.compute_type));
     synthetic = std::make_unique<const SanmEncoder>(std::move(made));
   } else {
     TUTTI_ASSIGN_OR_RETURN(const ModelPackage package, ModelPackage::Open(options.model));

@@ -14,6 +14,8 @@
 
 namespace tutti {
 
+constexpr uint64_t kBenchSeed = 1;  // of synthetic weights
+
 struct BenchOptions {
   std::string model;                             // a directory; empty with `synthetic`
   std::string vad;                               // of pipeline; empty: every recording is one segment

@@ -20,16 +20,13 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr uint64_t kSeed = 1;
 constexpr int kRate = 16000;
 constexpr double kRowSeconds = 0.06;
-
-double SecondsSince(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 absl::StatusOr<RecognizerParts> LoadBenchParts(const BenchOptions& options) {
   RecognizerParts parts{.asr = nullptr, .vad = nullptr, .model_name = "bench"};
   if (options.synthetic) {
-    TUTTI_ASSIGN_OR_RETURN(parts.asr, MakeSynthetic(*options.synthetic, kSeed, options.compute_type));
+    TUTTI_ASSIGN_OR_RETURN(parts.asr, MakeSynthetic(*options.synthetic, kBenchSeed, options.compute_type));
   } else {
     TUTTI_ASSIGN_OR_RETURN(const ModelPackage package, ModelPackage::Open(options.model));
     TUTTI_ASSIGN_OR_RETURN(parts.asr, AsrModel::Load(package, options.compute_type));

@@ -13,7 +13,7 @@ namespace tutti {
 namespace {
 
 namespace fs = std::filesystem;
-using Json = nlohmann::json;
+using RegistryJson = nlohmann::json;
 
 constexpr std::string_view kRegistryFile = "registry.json";
 constexpr int64_t kMaxRegistryBytes = 1 << 20;
@@ -28,7 +28,7 @@ bool IsModelDirectory(const fs::path& path) {
   return fs::exists(path / "config.yaml", error) || fs::exists(path / "configuration.json", error);
 }
 
-std::string Origin(const Json& origin) {
+std::string Origin(const RegistryJson& origin) {
   std::string type = origin.value("type", "");
   if (type == "tree") return "comes with tutti";
   if (type == "pypi-wheel") return "PyPI " + origin.value("package", "?") + " " + origin.value("version", "?");
@@ -52,9 +52,9 @@ absl::StatusOr<std::vector<RegisteredModel>> ReadRegistry(const std::string& fol
   TUTTI_ASSIGN_OR_RETURN(const std::string text, ReadFile(file, kMaxRegistryBytes));
   std::vector<RegisteredModel> models;
   try {
-    const Json registry = Json::parse(text);
-    for (const Json& entry : registry.at("models")) {
-      const Json& origin = entry.at("origin");
+    const RegistryJson registry = RegistryJson::parse(text);
+    for (const RegistryJson& entry : registry.at("models")) {
+      const RegistryJson& origin = entry.at("origin");
       const std::string name = entry.at("name");
       if (name.empty() || name.find('/') != std::string::npos || name == "none") {
         return InvalidArgument("{}: model name '{}': expected a word without /", file, name);
@@ -65,7 +65,7 @@ absl::StatusOr<std::vector<RegisteredModel>> ReadRegistry(const std::string& fol
                         .license = origin.value("license", ""),
                         .directory = Locate(name, entry.value("path", ""), folder, folders)});
     }
-  } catch (const Json::exception& error) {
+  } catch (const RegistryJson::exception& error) {
     return InvalidArgument("{}: {}", file, error.what());
   }
   return models;

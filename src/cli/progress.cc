@@ -13,7 +13,7 @@ constexpr std::chrono::milliseconds kBarPeriod(100);
 constexpr std::chrono::seconds kLinePeriod(5);
 constexpr int kBarColumns = 24;
 
-std::string Clock(double seconds) {
+std::string ClockTime(double seconds) {
   if (seconds < 0) return "--:--";
   const auto whole = static_cast<int64_t>(std::llround(seconds));
   if (whole < 3600) return fmt::format("{}:{:02}", whole / 60, whole % 60);
@@ -72,11 +72,11 @@ void ProgressDisplay::Update(const RunState& state, Time now) {
   next_ = now + (mode_ == ProgressMode::kBar ? std::chrono::steady_clock::duration(kBarPeriod) : kLinePeriod);
   switch (mode_) {
     case ProgressMode::kBar:
-      fmt::print(out_, "\r\x1b[K{} {}  {} left", Bar(state), Figures(state), Clock(state.seconds_left()));
+      fmt::print(out_, "\r\x1b[K{} {}  {} left", Bar(state), Figures(state), ClockTime(state.seconds_left()));
       bar_shown_ = true;
       break;
     case ProgressMode::kLines:
-      if (!first) fmt::print(out_, "tutti: {}, {} left\n", Figures(state), Clock(state.seconds_left()));
+      if (!first) fmt::print(out_, "tutti: {}, {} left\n", Figures(state), ClockTime(state.seconds_left()));
       break;
     case ProgressMode::kJson:
       fmt::print(out_, "{}", Line(StateJson(first ? "start" : "progress", state)));

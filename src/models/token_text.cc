@@ -74,7 +74,7 @@ bool IsLetter(char32_t c) {
   return std::ranges::none_of(kOthers, [c](Range range) { return c >= range.first && c <= range.last; });
 }
 
-bool IsWord(std::string_view token) {
+bool IsWordToken(std::string_view token) {
   return AllOf(token, [](char32_t c) { return c == '\'' || (IsLetter(c) && !IsChinese(c)); });
 }
 
@@ -115,7 +115,7 @@ class UnitBuilder {
     } else if (token.text.find(kContinues) != token.text.npos) {
       Continue(token, Without(token.text, kContinues));
       after_word_ = false;
-    } else if (IsWord(token.text)) {
+    } else if (IsWordToken(token.text)) {
       Continue(token, token.text);
       word_.space_after = true;
       pieces_.push_back(std::exchange(word_, {}));

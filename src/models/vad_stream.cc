@@ -6,7 +6,7 @@
 namespace tutti {
 namespace {
 
-constexpr int64_t kSamplesPerMs = 16;
+constexpr int64_t kVadSamplesPerMs = 16;
 constexpr int64_t kPiece = 128 * 160;  // samples worked off at a time: 128 frames
 
 }  // namespace
@@ -29,7 +29,7 @@ VadStream::VadStream(std::shared_ptr<const FsmnVad> model, const VadOptions& opt
       sync_points_(sync_points),
       features_(model_->frontend()),
       machine_(options),
-      chunk_left_(options.chunk_size * kSamplesPerMs) {}
+      chunk_left_(options.chunk_size * kVadSamplesPerMs) {}
 
 void VadStream::Accept(std::span<const float> samples, bool is_final, Workspace& workspace,
                        std::vector<VadEvent>& events) {
@@ -45,14 +45,14 @@ void VadStream::Accept(std::span<const float> samples, bool is_final, Workspace&
     chunk_left_ -= piece;
     if (at_border) {
       machine_.NextChunk();
-      chunk_left_ = options_.chunk_size * kSamplesPerMs;
+      chunk_left_ = options_.chunk_size * kVadSamplesPerMs;
     }
   }
   machine_.TakeEvents(events);
   if (!is_final) return;
   memory_.layers.clear();
   machine_.Reset();
-  chunk_left_ = options_.chunk_size * kSamplesPerMs;
+  chunk_left_ = options_.chunk_size * kVadSamplesPerMs;
   samples_.clear();
   decibels_.clear();
 }

@@ -8,7 +8,7 @@
 namespace tutti {
 namespace {
 
-constexpr size_t kAlignment = 64;
+constexpr size_t kWeightAlignment = 64;
 constexpr size_t kHugePage = size_t{2} << 20;
 // Pages that are never touched cost nothing, so a small model does not pay for a large chunk.
 constexpr size_t kChunk = size_t{32} << 20;
@@ -29,7 +29,7 @@ std::shared_ptr<std::byte> MapChunk(size_t bytes) {
 }  // namespace
 
 std::shared_ptr<std::byte> WeightArena::Allocate(size_t bytes) {
-  bytes = RoundUp(std::max<size_t>(bytes, 1), kAlignment);
+  bytes = RoundUp(std::max<size_t>(bytes, 1), kWeightAlignment);
   MutexLock lock(mu_);
   if (chunk_ == nullptr || size_ - used_ < bytes) {
     const size_t size = RoundUp(std::max(bytes, kChunk), kHugePage);

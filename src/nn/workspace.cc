@@ -8,7 +8,7 @@
 namespace tutti {
 namespace {
 
-constexpr size_t kAlignment = 64;
+constexpr size_t kScratchAlignment = 64;
 constexpr size_t kFirstBlock = size_t{1} << 20;
 constexpr size_t kPage = 4096;
 // Pages that are not given back, so that work in small steps does not fault them in again at each.
@@ -46,7 +46,7 @@ size_t Workspace::capacity() const {
 }
 
 void* Workspace::Allocate(size_t bytes) {
-  bytes = (bytes + kAlignment - 1) / kAlignment * kAlignment;
+  bytes = (bytes + kScratchAlignment - 1) / kScratchAlignment * kScratchAlignment;
   while (block_ < blocks_.size() && used_ + bytes > blocks_[block_].size) {
     ++block_;
     used_ = 0;

@@ -17,7 +17,7 @@ int Columns(std::string_view text) {
   return columns;
 }
 
-std::string_view Trimmed(std::string_view text) {
+std::string_view WithoutSpacesAround(std::string_view text) {
   while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
   while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
   return text;
@@ -39,7 +39,7 @@ std::vector<size_t> TokenPlaces(const Segment& segment) {
 }  // namespace
 
 std::vector<Cue> MakeCues(const Segment& segment, int64_t max_ms, int max_columns) {
-  if (Trimmed(segment.text).empty()) return {};
+  if (WithoutSpacesAround(segment.text).empty()) return {};
   std::vector<Cue> whole = {{segment.start_ms, segment.end_ms, segment.text}};
   if (segment.end_ms - segment.start_ms <= max_ms && Columns(segment.text) <= max_columns) return whole;
   const auto& tokens = segment.tokens;
@@ -50,7 +50,7 @@ std::vector<Cue> MakeCues(const Segment& segment, int64_t max_ms, int max_column
   const auto text_between = [&](size_t first, size_t end) {
     const size_t from = first == 0 ? 0 : places[first];
     const size_t to = end == tokens.size() ? segment.text.size() : places[end];
-    return Trimmed(std::string_view(segment.text).substr(from, to - from));
+    return WithoutSpacesAround(std::string_view(segment.text).substr(from, to - from));
   };
   std::vector<Cue> cues;
   size_t first = 0;

@@ -8,6 +8,8 @@
 #include <boost/beast/ssl/ssl_stream.hpp>
 #include <optional>
 
+#include "server/byte_stream.h"
+
 namespace tutti {
 namespace {
 
@@ -24,9 +26,9 @@ absl::Status Failure(const Url& url, const IoError& error) {
   return Unavailable("{}: {}", url.authority(), error.message());
 }
 
-template <typename Stream>
-Awaitable<absl::StatusOr<int>> Exchange(Stream& stream, const ClientRequest& request,
+Awaitable<absl::StatusOr<int>> Exchange(ByteStream& bytes, const ClientRequest& request,
                                         const std::function<absl::Status(std::string_view)>& receive) {
+  AnyStream stream(bytes);
   http::request<http::string_body> message;
   message.method_string(request.method);
   message.target(request.url.target);
@@ -100,7 +102,8 @@ Awaitable<absl::StatusOr<int>> SendRequest(ClientRequest request,
     stream.expires_at(request.deadline);
     std::tie(error) = co_await stream.async_connect(*endpoint, kAsTuple);
     if (error) co_return Failure(request.url, error);
-    co_return co_await Exchange(stream, request, receive);
+    ByteStreamOver bytes(stream);
+    co_return co_await Exchange(bytes, request, receive);
   }
   beast::ssl_stream<beast::tcp_stream> stream(executor, *request.tls);
   stream.set_verify_callback(asio::ssl::host_name_verification(request.url.host), error);
@@ -109,7 +112,8 @@ Awaitable<absl::StatusOr<int>> SendRequest(ClientRequest request,
   std::tie(error) = co_await beast::get_lowest_layer(stream).async_connect(*endpoint, kAsTuple);
   if (!error) std::tie(error) = co_await stream.async_handshake(asio::ssl::stream_base::client, kAsTuple);
   if (error) co_return Failure(request.url, error);
-  co_return co_await Exchange(stream, request, receive);
+  ByteStreamOver bytes(stream);
+  co_return co_await Exchange(bytes, request, receive);
 }
 
 }  // namespace tutti

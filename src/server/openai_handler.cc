@@ -10,8 +10,8 @@ namespace tutti {
 namespace {
 
 // Server-sent events: the text as it grows, then all of it. An error after the first event is one, too.
-Awaitable<void> Stream(Service& service, HttpExchange& exchange, RequestContext& context, PendingTranscription& pending,
-                       const std::string& model) {
+Awaitable<void> StreamDeltas(Service& service, HttpExchange& exchange, RequestContext& context,
+                             PendingTranscription& pending, const std::string& model) {
   exchange.AddHeader("X-Accel-Buffering", "no");  // nginx would hold events back
   co_await exchange.Begin(200, "text/event-stream; charset=utf-8");
   std::string text;
@@ -51,7 +51,7 @@ Awaitable<void> HandleOpenAiTranscription(Service& service, HttpExchange& exchan
   options.deadline = *deadline;
   auto pending = PendingTranscription::Start(service, context, *model, *upload, std::move(options), request->stream);
   if (!pending.ok()) co_return co_await SendError(service, exchange, context, pending.status());
-  if (request->stream) co_return co_await Stream(service, exchange, context, **pending, (*model)->name);
+  if (request->stream) co_return co_await StreamDeltas(service, exchange, context, **pending, (*model)->name);
   const auto result = co_await (*pending)->Result(exchange.transport());
   if (!result.ok()) co_return co_await SendError(service, exchange, context, result.status());
   Account(service, context, (*model)->name, *result);

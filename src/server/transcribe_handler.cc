@@ -29,8 +29,8 @@ std::string_view ContentTypeOf(Format format) {
 }
 
 // Server-sent events: progress, each segment, and the whole or an error at the end.
-Awaitable<void> Stream(Service& service, HttpExchange& exchange, RequestContext& context, PendingTranscription& pending,
-                       const std::string& model) {
+Awaitable<void> StreamSegments(Service& service, HttpExchange& exchange, RequestContext& context,
+                               PendingTranscription& pending, const std::string& model) {
   exchange.AddHeader("X-Accel-Buffering", "no");  // nginx would hold events back
   co_await exchange.Begin(200, "text/event-stream; charset=utf-8");
   while (true) {
@@ -103,7 +103,7 @@ Awaitable<void> HandleTranscribe(Service& service, HttpExchange& exchange, Reque
   auto accepted = Accept(service, exchange, context, *upload);
   if (!accepted.ok()) co_return co_await SendError(service, exchange, context, accepted.status());
   if (accepted->stream) {
-    co_return co_await Stream(service, exchange, context, *accepted->pending, accepted->model->name);
+    co_return co_await StreamSegments(service, exchange, context, *accepted->pending, accepted->model->name);
   }
   const auto result = co_await accepted->pending->Result(exchange.transport());
   if (!result.ok()) co_return co_await SendError(service, exchange, context, result.status());

@@ -4,25 +4,19 @@
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/write.hpp>
-#include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
-#include <boost/beast/http/empty_body.hpp>
-#include <boost/beast/http/message.hpp>
-#include <boost/beast/http/parser.hpp>
-#include <boost/beast/websocket.hpp>
 #include <boost/beast/websocket/ssl.hpp>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
+#include "server/byte_stream.h"
 #include "server/web_socket.h"
 
 namespace tutti {
 namespace {
 
 namespace beast = boost::beast;
-namespace http = beast::http;
-namespace websocket = beast::websocket;
 
 using Clock = std::chrono::steady_clock;
 
@@ -33,58 +27,6 @@ constexpr int64_t kMaxLingerBytes = int64_t{512} << 20;
 
 template <typename Stream>
 constexpr bool kIsTls = !std::is_same_v<Stream, beast::tcp_stream>;
-
-template <typename Stream>
-class WebSocketOver final : public WebSocket {
- public:
-  WebSocketOver(Stream& stream, std::string header) : stream_(stream), header_(std::move(header)) {}
-
-  Awaitable<IoError> Accept(int64_t max_message_bytes, std::chrono::seconds idle) override {
-    beast::get_lowest_layer(stream_).expires_never();  // the WebSocket has time-outs of its own
-    stream_.read_message_max(static_cast<size_t>(max_message_bytes));
-    websocket::stream_base::timeout timeouts{};
-    timeouts.handshake_timeout = std::chrono::seconds(10);
-    timeouts.idle_timeout = idle;
-    timeouts.keep_alive_pings = true;
-    stream_.set_option(timeouts);
-    http::request_parser<http::empty_body> parser;
-    IoError error;
-    parser.put(asio::buffer(header_), error);
-    if (error) co_return error;
-    const bool binary = parser.get()[http::field::sec_websocket_protocol].find("binary") != beast::string_view::npos;
-    stream_.set_option(websocket::stream_base::decorator([binary](websocket::response_type& response) {
-      response.set(http::field::server, "tutti");
-      if (binary) response.set(http::field::sec_websocket_protocol, "binary");
-    }));
-    std::tie(error) = co_await stream_.async_accept(parser.get(), kAsTuple);
-    co_return error;
-  }
-
-  Awaitable<Message> Read(IoError& error) override {
-    beast::flat_buffer buffer;
-    size_t count = 0;
-    std::tie(error, count) = co_await stream_.async_read(buffer, kAsTuple);
-    Message message;
-    if (error) co_return message;
-    message.is_text = stream_.got_text();
-    message.bytes.assign(static_cast<const char*>(buffer.data().data()), count);
-    co_return message;
-  }
-
-  Awaitable<IoError> WriteText(std::string_view text) override {
-    stream_.text(true);
-    const auto [error, count] = co_await stream_.async_write(asio::buffer(text), kAsTuple);
-    co_return error;
-  }
-
-  Awaitable<void> Close(uint16_t code, std::string_view reason) override {
-    co_await stream_.async_close({static_cast<websocket::close_code>(code), {reason.data(), reason.size()}}, kAsTuple);
-  }
-
- private:
-  websocket::stream<Stream&> stream_;
-  const std::string header_;
-};
 
 template <typename Stream>
 class TransportOver final : public Transport {
@@ -161,7 +103,8 @@ class TransportOver final : public Transport {
   std::string peer() const override { return peer_; }
   bool is_tls() const override { return kIsTls<Stream>; }
   std::unique_ptr<WebSocket> ToWebSocket(std::string header) override {
-    return std::make_unique<WebSocketOver<Stream>>(stream_, std::move(header));
+    lowest().expires_never();  // the WebSocket has time-outs of its own
+    return WebSocket::Create(bytes_, std::move(header));
   }
 
  private:
@@ -185,6 +128,7 @@ class TransportOver final : public Transport {
   Tcp::socket& socket() { return lowest().socket(); }
 
   Stream stream_;
+  ByteStreamOver<Stream> bytes_{stream_};
   asio::steady_timer read_deadline_;
   std::string peer_;
 };

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -9,8 +10,10 @@
 
 namespace tutti {
 
-// The WebSocket protocol (RFC 6455) over a Transport. For the service's thread only; one owner, one reader and one
-// writer at a time.
+class ByteStream;
+
+// The WebSocket protocol (RFC 6455) over a stream of bytes. For the service's thread only; one owner, one reader and
+// one writer at a time.
 class WebSocket {
  public:
   struct Message {
@@ -18,6 +21,8 @@ class WebSocket {
     std::string bytes;
   };
 
+  // The stream must outlive it; `header` is what the client sent up to the empty line.
+  static std::unique_ptr<WebSocket> Create(ByteStream& stream, std::string header);
   virtual ~WebSocket() = default;
   WebSocket(const WebSocket&) = delete;
   WebSocket& operator=(const WebSocket&) = delete;

@@ -12,7 +12,7 @@ namespace tutti {
 namespace {
 
 // States are numbers of RecordingState and OutputState.
-constexpr std::string_view kTables = R"(
+constexpr std::string_view kJournalTables = R"(
 CREATE TABLE job (id TEXT NOT NULL, created_ms INTEGER NOT NULL);
 CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE recordings (
@@ -50,12 +50,12 @@ CREATE TABLE runs (
 );
 )";
 
-constexpr SqliteSchema kSchema = {.application_id = 0x7475746a,  // "tutj"
-                                  .version = 1,
-                                  .script = kTables,
-                                  .contents = "the journals of `tutti transcribe --job`"};
+constexpr SqliteSchema kJournalSchema = {.application_id = 0x7475746a,  // "tutj"
+                                         .version = 1,
+                                         .script = kJournalTables,
+                                         .contents = "the journals of `tutti transcribe --job`"};
 
-constexpr std::array<std::string_view, 3> kStateNames = {"waiting", "done", "failed"};
+constexpr std::array<std::string_view, 3> kRecordingStateNames = {"waiting", "done", "failed"};
 
 template <typename Enum>
 absl::StatusOr<Enum> StateOf(int64_t number) {
@@ -92,7 +92,7 @@ absl::StatusOr<JournalRecording> RecordingOf(const SqliteStatement& row) {
 
 }  // namespace
 
-std::string_view Name(RecordingState state) { return kStateNames[static_cast<size_t>(state)]; }
+std::string_view Name(RecordingState state) { return kRecordingStateNames[static_cast<size_t>(state)]; }
 
 BatchJournal::BatchJournal(std::unique_ptr<FileLock> lock, std::unique_ptr<SqliteDatabase> database)
     : lock_(std::move(lock)), database_(std::move(database)) {}
@@ -100,7 +100,7 @@ BatchJournal::BatchJournal(std::unique_ptr<FileLock> lock, std::unique_ptr<Sqlit
 BatchJournal::~BatchJournal() = default;
 
 absl::StatusOr<std::unique_ptr<BatchJournal>> BatchJournal::Open(const std::string& path) {
-  TUTTI_ASSIGN_OR_RETURN(OwnSqliteFile own, OpenOwn(path, kSchema));
+  TUTTI_ASSIGN_OR_RETURN(OwnSqliteFile own, OpenOwn(path, kJournalSchema));
   std::unique_ptr<BatchJournal> journal(new BatchJournal(std::move(own.lock), std::move(own.database)));
   TUTTI_RETURN_IF_ERROR(journal->ReadId());
   if (!journal->id_.empty()) return journal;
@@ -114,7 +114,7 @@ absl::StatusOr<std::unique_ptr<BatchJournal>> BatchJournal::Open(const std::stri
 }
 
 absl::StatusOr<std::unique_ptr<BatchJournal>> BatchJournal::OpenToRead(const std::string& path) {
-  TUTTI_ASSIGN_OR_RETURN(std::unique_ptr<SqliteDatabase> database, tutti::OpenToRead(path, kSchema));
+  TUTTI_ASSIGN_OR_RETURN(std::unique_ptr<SqliteDatabase> database, tutti::OpenToRead(path, kJournalSchema));
   std::unique_ptr<BatchJournal> journal(new BatchJournal(nullptr, std::move(database)));
   TUTTI_RETURN_IF_ERROR(journal->database_->ExecuteScript("BEGIN"));  // one view, whatever the owner does meanwhile
   TUTTI_RETURN_IF_ERROR(journal->ReadId());

@@ -13,7 +13,7 @@
 namespace tutti {
 namespace {
 
-constexpr int64_t kMaxFileBytes = 1 << 20;
+constexpr int64_t kMaxConfigBytes = 1 << 20;
 constexpr size_t kMinSecretBytes = 16;
 
 const ServeSetting* Find(std::string_view section, std::string_view name) {
@@ -89,7 +89,7 @@ absl::Status ApplyTable(const std::string& file, const toml::table& root, ServeO
 }
 
 absl::Status ApplyFile(const std::string& file, ServeOptions& options) {
-  TUTTI_ASSIGN_OR_RETURN(const std::string text, ReadFile(file, kMaxFileBytes));
+  TUTTI_ASSIGN_OR_RETURN(const std::string text, ReadFile(file, kMaxConfigBytes));
   try {
     return ApplyTable(file, toml::parse(text, file), options);
   } catch (const toml::parse_error& error) {

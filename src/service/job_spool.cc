@@ -13,10 +13,10 @@
 namespace tutti {
 namespace {
 
-constexpr std::string_view kPrefix = "job-", kSuffix = ".audio";
-constexpr size_t kIdDigits = 32;
+constexpr std::string_view kSpoolPrefix = "job-", kSpoolSuffix = ".audio";
+constexpr size_t kJobIdDigits = 32;
 
-absl::Status SystemError(std::string_view what, const std::string& path, int error) {
+absl::Status SpoolError(std::string_view what, const std::string& path, int error) {
   const std::string message = fmt::format("{}: cannot {}: {}", path, what, std::strerror(error));
   if (error == ENOENT) return absl::NotFoundError(message);
   if (error == ENOSPC || error == EDQUOT) return absl::ResourceExhaustedError(message);
@@ -26,28 +26,28 @@ absl::Status SystemError(std::string_view what, const std::string& path, int err
 // A file's bytes, or a folder's names, are on the disk.
 absl::Status Sync(const std::string& path) {
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return SystemError("open", path, errno);
+  if (fd < 0) return SpoolError("open", path, errno);
   const int error = fsync(fd) == 0 ? 0 : errno;
   close(fd);
-  return error == 0 ? absl::OkStatus() : SystemError("sync", path, error);
+  return error == 0 ? absl::OkStatus() : SpoolError("sync", path, error);
 }
 
 bool IsJobAudio(std::string_view name) {
-  if (!name.starts_with(kPrefix) || !name.ends_with(kSuffix)) return false;
-  name.remove_prefix(kPrefix.size());
-  name.remove_suffix(kSuffix.size());
-  return name.size() == kIdDigits && name.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+  if (!name.starts_with(kSpoolPrefix) || !name.ends_with(kSpoolSuffix)) return false;
+  name.remove_prefix(kSpoolPrefix.size());
+  name.remove_suffix(kSpoolSuffix.size());
+  return name.size() == kJobIdDigits && name.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
 
 }  // namespace
 
 std::string JobAudioPath(const std::string& folder, std::string_view id) {
-  return fmt::format("{}/{}{}{}", folder, kPrefix, id, kSuffix);
+  return fmt::format("{}/{}{}{}", folder, kSpoolPrefix, id, kSpoolSuffix);
 }
 
 absl::Status KeepUpload(const std::string& upload, const std::string& audio_path) {
   TUTTI_RETURN_IF_ERROR(Sync(upload));
-  if (rename(upload.c_str(), audio_path.c_str()) != 0) return SystemError("rename to " + audio_path, upload, errno);
+  if (rename(upload.c_str(), audio_path.c_str()) != 0) return SpoolError("rename to " + audio_path, upload, errno);
   const std::string folder = std::filesystem::path(audio_path).parent_path();
   absl::Status synced = Sync(folder.empty() ? "." : folder);
   if (!synced.ok()) (void)rename(audio_path.c_str(), upload.c_str());

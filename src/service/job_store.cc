@@ -13,11 +13,11 @@
 namespace tutti {
 namespace {
 
-constexpr std::array<std::string_view, 5> kStateNames = {"queued", "running", "done", "failed", "cancelled"};
+constexpr std::array<std::string_view, 5> kJobStateNames = {"queued", "running", "done", "failed", "cancelled"};
 
 // States are numbers of JobState: 0 queued, 1 running, from 2 on ended. jobs_by_state also answers counts() by itself;
 // the last two indices are partial: few jobs wait for their webhook.
-constexpr std::string_view kTables = R"(
+constexpr std::string_view kJobTables = R"(
 CREATE TABLE jobs (
   sequence INTEGER PRIMARY KEY AUTOINCREMENT,
   id TEXT NOT NULL UNIQUE,
@@ -43,8 +43,8 @@ CREATE INDEX jobs_ended ON jobs (finished_ms) WHERE state >= 2;
 CREATE INDEX jobs_to_tell ON jobs (finished_ms, sequence) WHERE state >= 2 AND webhook_pending = 1;
 )";
 
-constexpr SqliteSchema kSchema = {
-    .application_id = 0x74757469, .version = 1, .script = kTables, .contents = "tutti's jobs"};  // "tuti"
+constexpr SqliteSchema kJobSchema = {
+    .application_id = 0x74757469, .version = 1, .script = kJobTables, .contents = "tutti's jobs"};  // "tuti"
 
 #define TUTTI_JOB_COLUMNS                                                                                \
   "id, tenant, state, file_name, audio_path, parameters, webhook, webhook_tries, attempts, error_code, " \
@@ -52,7 +52,7 @@ constexpr SqliteSchema kSchema = {
   "created_ms, started_ms, finished_ms"
 
 absl::StatusOr<JobState> StateOf(int64_t number) {
-  if (number >= 0 && number < static_cast<int64_t>(kStateNames.size())) return static_cast<JobState>(number);
+  if (number >= 0 && number < static_cast<int64_t>(kJobStateNames.size())) return static_cast<JobState>(number);
   return DataLoss("a job has state {}, which does not exist: the database is damaged", number);
 }
 
@@ -92,11 +92,11 @@ int64_t Number(JobState state) { return static_cast<int64_t>(state); }
 
 }  // namespace
 
-std::string_view Name(JobState state) { return kStateNames[static_cast<size_t>(state)]; }
+std::string_view Name(JobState state) { return kJobStateNames[static_cast<size_t>(state)]; }
 
 absl::StatusOr<JobState> ParseJobState(std::string_view name) {
-  for (size_t i = 0; i < kStateNames.size(); ++i) {
-    if (kStateNames[i] == name) return static_cast<JobState>(i);
+  for (size_t i = 0; i < kJobStateNames.size(); ++i) {
+    if (kJobStateNames[i] == name) return static_cast<JobState>(i);
   }
   return InvalidArgument("state: '{}', expected queued, running, done, failed or cancelled", name);
 }
@@ -107,7 +107,7 @@ JobStore::JobStore(std::unique_ptr<FileLock> lock, std::unique_ptr<SqliteDatabas
 JobStore::~JobStore() = default;
 
 absl::StatusOr<std::unique_ptr<JobStore>> JobStore::Open(const std::string& path) {
-  TUTTI_ASSIGN_OR_RETURN(OwnSqliteFile own, OpenOwn(path, kSchema));
+  TUTTI_ASSIGN_OR_RETURN(OwnSqliteFile own, OpenOwn(path, kJobSchema));
   return std::unique_ptr<JobStore>(new JobStore(std::move(own.lock), std::move(own.database)));
 }
 

@@ -26,9 +26,9 @@
 namespace tutti {
 namespace {
 
-constexpr std::string_view kPrefix = "tutti_";
-constexpr int64_t kMaxFileBytes = 16 << 20;
-constexpr size_t kKeyBytes = 32, kIdDigits = 8;
+constexpr std::string_view kKeyPrefix = "tutti_";
+constexpr int64_t kMaxKeyFileBytes = 16 << 20;
+constexpr size_t kKeyBytes = 32, kKeyIdDigits = 8;
 static_assert(kKeyBytes == SHA256_DIGEST_LENGTH);
 
 std::optional<std::string> FromHex(std::string_view hex) {
@@ -49,7 +49,7 @@ absl::StatusOr<std::string> RandomKey() {
   }
   std::array<unsigned char, (kKeyBytes + 2) / 3 * 4 + 1> base64 = {};
   EVP_EncodeBlock(base64.data(), bytes.data(), static_cast<int>(bytes.size()));
-  std::string key(kPrefix);
+  std::string key(kKeyPrefix);
   for (const unsigned char c : base64) {
     if (c == '=') break;
     key += c == '+' ? '-' : c == '/' ? '_' : static_cast<char>(c);
@@ -76,7 +76,7 @@ struct Line {
   std::string digest;
 };
 
-std::vector<std::string_view> Fields(std::string_view text) {
+std::vector<std::string_view> SplitAtBlanks(std::string_view text) {
   constexpr std::string_view kBlanks = " \t\r";
   std::vector<std::string_view> fields;
   for (size_t from = text.find_first_not_of(kBlanks); from != std::string_view::npos;) {
@@ -89,7 +89,7 @@ std::vector<std::string_view> Fields(std::string_view text) {
 
 absl::StatusOr<Line> ParseLine(std::string_view text) {
   Line line = {.text = std::string(text), .entry = std::nullopt, .digest = ""};
-  const std::vector<std::string_view> fields = Fields(text);
+  const std::vector<std::string_view> fields = SplitAtBlanks(text);
   if (fields.empty() || fields[0].starts_with('#')) return line;
   if (fields.size() != 4) {
     return InvalidArgument("{} fields, expected TENANT KEY-ID SHA256-HEX YYYY-MM-DD", fields.size());
@@ -97,8 +97,8 @@ absl::StatusOr<Line> ParseLine(std::string_view text) {
   if (!IsTenant(fields[0])) return InvalidArgument("tenant: expected 1 … 64 of [a-zA-Z0-9._-]");
   const auto digest = FromHex(fields[2]);
   if (!digest || digest->size() != kKeyBytes) return InvalidArgument("digest: expected 64 digits of 0-9a-f");
-  if (fields[1] != fields[2].substr(0, kIdDigits)) {
-    return InvalidArgument("key id: expected the first {} digits of the digest", kIdDigits);
+  if (fields[1] != fields[2].substr(0, kKeyIdDigits)) {
+    return InvalidArgument("key id: expected the first {} digits of the digest", kKeyIdDigits);
   }
   if (!IsDate(fields[3])) return InvalidArgument("date: expected YYYY-MM-DD");
   line.entry = {.tenant = std::string(fields[0]), .id = std::string(fields[1]), .created = std::string(fields[3])};
@@ -107,7 +107,7 @@ absl::StatusOr<Line> ParseLine(std::string_view text) {
 }
 
 absl::StatusOr<std::vector<Line>> ReadLines(const std::string& path) {
-  TUTTI_ASSIGN_OR_RETURN(const std::string text, ReadFile(path, kMaxFileBytes));
+  TUTTI_ASSIGN_OR_RETURN(const std::string text, ReadFile(path, kMaxKeyFileBytes));
   std::vector<Line> lines;
   std::set<std::string_view> digests;
   for (size_t from = 0; from < text.size();) {
@@ -205,14 +205,15 @@ absl::StatusOr<std::string> AddKey(const std::string& path, const std::string& t
   TUTTI_ASSIGN_OR_RETURN(std::vector<Line> lines, ReadLines(file));
   std::string key, digest;
   const auto id_is_taken = [&digest](const Line& line) {
-    return line.entry && line.digest.substr(0, kIdDigits / 2) == digest.substr(0, kIdDigits / 2);
+    return line.entry && line.digest.substr(0, kKeyIdDigits / 2) == digest.substr(0, kKeyIdDigits / 2);
   };
   do {
     TUTTI_ASSIGN_OR_RETURN(key, RandomKey());
     digest = Sha256(key);
   } while (std::ranges::any_of(lines, id_is_taken));
   const std::string hex = Hex(digest);
-  TUTTI_ASSIGN_OR_RETURN(Line line, ParseLine(fmt::format("{} {} {} {}", tenant, hex.substr(0, kIdDigits), hex, date)));
+  TUTTI_ASSIGN_OR_RETURN(Line line,
+                         ParseLine(fmt::format("{} {} {} {}", tenant, hex.substr(0, kKeyIdDigits), hex, date)));
   lines.push_back(std::move(line));
   TUTTI_RETURN_IF_ERROR(locked->Replace(lines));
   return key;

@@ -12,10 +12,10 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-double Seconds(int64_t ms) { return static_cast<double>(ms) / 1000; }
+double ToSeconds(int64_t ms) { return static_cast<double>(ms) / 1000; }
 
 Json Usage(const Transcript& transcript) {
-  return {{"type", "duration"}, {"seconds", std::ceil(Seconds(transcript.duration_ms))}};
+  return {{"type", "duration"}, {"seconds", std::ceil(ToSeconds(transcript.duration_ms))}};
 }
 
 double MeanScore(const Segment& segment) {
@@ -27,14 +27,14 @@ double MeanScore(const Segment& segment) {
 Json VerboseJson(const Transcript& transcript, const OpenAiRequest& request) {
   Json json = {{"task", "transcribe"},
                {"language", request.language},
-               {"duration", Seconds(transcript.duration_ms)},
+               {"duration", ToSeconds(transcript.duration_ms)},
                {"text", transcript.text}};
   if (request.segments) {
     json["segments"] = Json::array();
     for (const Segment& segment : transcript.segments) {
       Json one = {{"id", json["segments"].size()},
-                  {"start", Seconds(segment.start_ms)},
-                  {"end", Seconds(segment.end_ms)},
+                  {"start", ToSeconds(segment.start_ms)},
+                  {"end", ToSeconds(segment.end_ms)},
                   {"text", segment.text},
                   {"avg_logprob", MeanScore(segment)}};
       if (transcript.channels > 1) one["channel"] = segment.channel;
@@ -47,7 +47,7 @@ Json VerboseJson(const Transcript& transcript, const OpenAiRequest& request) {
       for (const Token& token : segment.tokens) {
         if (!token.start_ms || !token.end_ms) continue;
         json["words"].push_back(
-            {{"word", token.text}, {"start", Seconds(*token.start_ms)}, {"end", Seconds(*token.end_ms)}});
+            {{"word", token.text}, {"start", ToSeconds(*token.start_ms)}, {"end", ToSeconds(*token.end_ms)}});
       }
     }
   }

@@ -23,7 +23,7 @@ using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-std::string Error(const std::string& file) {
+std::string PackageError(const std::string& file) {
   const auto bytes = Bytes(file);
   const auto package = ParseGgufPackage("the.gguf", bytes);
   return package.ok() ? "no error" : Message(package.status());
@@ -62,35 +62,36 @@ TEST(GgufPackageTest, OurDialectHoldsAWholeModel) {
 }
 
 TEST(GgufPackageTest, WhatKeysMustSayIsSaidInErrors) {
-  EXPECT_THAT(Error(File({}, {}, "")), AllOf(HasSubstr("the.gguf"), HasSubstr("general.architecture: missing")));
-  EXPECT_THAT(Error(File({TextKey("general.architecture", "llama")}, {}, "")),
+  EXPECT_THAT(PackageError(File({}, {}, "")), AllOf(HasSubstr("the.gguf"), HasSubstr("general.architecture: missing")));
+  EXPECT_THAT(PackageError(File({TextKey("general.architecture", "llama")}, {}, "")),
               AllOf(HasSubstr("\"llama\""), HasSubstr("tutti, paraformer or fsmn-vad")));
-  EXPECT_THAT(Error(File({TextKey("general.architecture", "sensevoice-small")}, {}, "")),
+  EXPECT_THAT(PackageError(File({TextKey("general.architecture", "sensevoice-small")}, {}, "")),
               HasSubstr("GGUF files of SenseVoice are not supported yet"));
-  EXPECT_THAT(Error(File({TextKey("general.architecture", "paraformer")}, {}, "")),
+  EXPECT_THAT(PackageError(File({TextKey("general.architecture", "paraformer")}, {}, "")),
               HasSubstr("pf.enc.output_size: missing, expected an integer"));
-  EXPECT_THAT(Error(File({TextKey("general.architecture", "fsmn-vad"), TextKey("vad.input_dim", "400")}, {}, "")),
-              HasSubstr("vad.input_dim: another type, expected an integer"));
   EXPECT_THAT(
-      Error(File({TextKey("general.architecture", "tutti"), Key<uint32_t>("tutti.format", gguf::kU32, 2)}, {}, "")),
-      HasSubstr("tutti.format: 2, this version of tutti reads 1"));
+      PackageError(File({TextKey("general.architecture", "fsmn-vad"), TextKey("vad.input_dim", "400")}, {}, "")),
+      HasSubstr("vad.input_dim: another type, expected an integer"));
+  EXPECT_THAT(PackageError(File(
+                  {TextKey("general.architecture", "tutti"), Key<uint32_t>("tutti.format", gguf::kU32, 2)}, {}, "")),
+              HasSubstr("tutti.format: 2, this version of tutti reads 1"));
   const auto ours = [](size_t without, const std::string& with) {
     auto keys = Ours();
     keys[without] = with;
-    return Error(File(keys, {}, ""));
+    return PackageError(File(keys, {}, ""));
   };
   EXPECT_EQ(ours(0, TextKey("general.architecture", "tutti")), "no error");
   EXPECT_THAT(ours(2, TextKey("tutti.compute_type", "int4")), HasSubstr("\"int4\", expected f32, bf16 or int8"));
   EXPECT_THAT(ours(3, TextKey("tutti.config.encoder", "x")), HasSubstr("model: missing"));
-  EXPECT_THAT(Error(File(Ours({ArrayKey("tutti.seg_dict.words", gguf::kString, 1, Text("a"))}), {}, "")),
+  EXPECT_THAT(PackageError(File(Ours({ArrayKey("tutti.seg_dict.words", gguf::kString, 1, Text("a"))}), {}, "")),
               HasSubstr("1 texts and tutti.seg_dict.pieces 0"));
-  EXPECT_THAT(Error(File(Ours({TextKey("tutti.config.model.x", "a")}), {}, "")),
+  EXPECT_THAT(PackageError(File(Ours({TextKey("tutti.config.model.x", "a")}), {}, "")),
               HasSubstr("\"tutti.config.model.x\": a value where another key needs a map"));
 }
 
 TEST(GgufPackageTest, WrongStatisticsAndKernelsAreRefused) {
   const std::string data = Raw(1.0F) + Raw(__builtin_nanf("")) + std::string(120, '\0');
-  const auto error = [&](const std::vector<std::string>& tensors) { return Error(File(Ours(), tensors, data)); };
+  const auto error = [&](const std::vector<std::string>& tensors) { return PackageError(File(Ours(), tensors, data)); };
   const std::string shift = Tensor("cmvn.shift", {2}, gguf::kTensorF32, 32);
   EXPECT_THAT(error({shift}), HasSubstr("no tensor cmvn.scale"));
   EXPECT_THAT(error({shift, Tensor("cmvn.scale", {1}, gguf::kTensorF32, 32)}), HasSubstr("expected [2]"));

@@ -18,10 +18,10 @@ const std::string kDemo = TUTTI_SOURCE_DIR "/models/demo-paraformer";
 const std::string kVad = TUTTI_SOURCE_DIR "/.cache/models/fsmn-vad";
 
 // A model directory of its own for a test to spoil.
-class ModelPackageTest : public testing::Test {
+class ModelPackageTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    root_ = fs::path(testing::TempDir()) / testing::UnitTest::GetInstance()->current_test_info()->name();
+    root_ = fs::path(::testing::TempDir()) / ::testing::UnitTest::GetInstance()->current_test_info()->name();
     fs::remove_all(root_);
     fs::copy(kTiny, root_);
   }

@@ -10,12 +10,9 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using namespace std::string_literals;
-using torch_file::Parse;
-using torch_file::ParseError;
-using torch_file::Raw;
 using torch_file::RawAll;
 
-const std::string kVad = TUTTI_SOURCE_DIR "/.cache/models/fsmn-vad";
+const std::string kVadFolder = TUTTI_SOURCE_DIR "/.cache/models/fsmn-vad";
 
 // Protobuf, written by hand.
 std::string Varint(uint64_t value) {
@@ -42,13 +39,14 @@ TEST(OnnxTest, RawAndTypedDataMeanTheSame) {
   const std::string graph =
       Bytes(1, "a node") + Initializer("raw", 1, {3}, Bytes(9, RawAll<float>({1, 2, 3}))) +
       Initializer("packed", 1, {3}, Bytes(4, RawAll<float>({1, 2, 3}))) +
-      Initializer("unpacked", 1, {3}, "\x25"s + Raw(1.0f) + "\x25"s + Raw(2.0f) + "\x25"s + Raw(3.0f)) +
+      Initializer("unpacked", 1, {3},
+                  "\x25"s + torch_file::Raw(1.0f) + "\x25"s + torch_file::Raw(2.0f) + "\x25"s + torch_file::Raw(3.0f)) +
       Initializer("double", 11, {3}, Bytes(10, RawAll<double>({1, 2, 3}))) +
       Initializer("half", 10, {3}, Bytes(5, Varint(0x3c00) + Varint(0x4000) + Varint(0x4200))) +
       Initializer("bfloat", 16, {3}, Bytes(9, RawAll<uint16_t>({0x3f80, 0x4000, 0x4040}))) +
       Initializer("bytes", 3, {2}, Number(5, 7) + Number(5, negative)) +
       Initializer("longs", 7, {2}, Bytes(7, Varint(7) + Varint(negative))) + Initializer("scalar", 6, {}, Number(5, 9));
-  const auto checkpoint = Parse(Model(graph));
+  const auto checkpoint = torch_file::Parse(Model(graph));
   ASSERT_TRUE(checkpoint.ok()) << checkpoint.status();
   for (const char* name : {"raw", "packed", "unpacked", "double", "half", "bfloat"}) {
     EXPECT_THAT(*(*checkpoint)->Floats(name, {3}), ElementsAre(1, 2, 3)) << name;
@@ -64,26 +62,27 @@ TEST(OnnxTest, RawAndTypedDataMeanTheSame) {
 
 TEST(OnnxTest, AWrongInitializerIsNamed) {
   const std::string data = Bytes(9, RawAll<float>({1, 2, 3}));
-  EXPECT_THAT(ParseError(Model(Initializer("w", 1, {4}, data))),
+  EXPECT_THAT(torch_file::ParseError(Model(Initializer("w", 1, {4}, data))),
               HasSubstr("the file: initializer \"w\": 12 bytes of f32, expected those of dims [4]"));
-  EXPECT_THAT(ParseError(Model(Initializer("w", 1, {1LL << 40, 1LL << 40}, data))),
+  EXPECT_THAT(torch_file::ParseError(Model(Initializer("w", 1, {1LL << 40, 1LL << 40}, data))),
               HasSubstr("expected those of dims"));
-  EXPECT_THAT(ParseError(Model(Initializer("w", 1, {-3}, data))), HasSubstr("expected those of dims"));
-  EXPECT_THAT(ParseError(Model(Initializer("w", 8, {3}, data))), HasSubstr("data_type 8"));
-  EXPECT_THAT(ParseError(Model(Initializer("w", 1, {3}, Bytes(13, "") + Number(14, 1)))), HasSubstr("another file"));
-  EXPECT_THAT(ParseError(Model(Initializer("w", 1, {3}, data) + Initializer("w", 1, {3}, data))),
+  EXPECT_THAT(torch_file::ParseError(Model(Initializer("w", 1, {-3}, data))), HasSubstr("expected those of dims"));
+  EXPECT_THAT(torch_file::ParseError(Model(Initializer("w", 8, {3}, data))), HasSubstr("data_type 8"));
+  EXPECT_THAT(torch_file::ParseError(Model(Initializer("w", 1, {3}, Bytes(13, "") + Number(14, 1)))),
+              HasSubstr("another file"));
+  EXPECT_THAT(torch_file::ParseError(Model(Initializer("w", 1, {3}, data) + Initializer("w", 1, {3}, data))),
               HasSubstr("two of this"));
-  EXPECT_THAT(ParseError(Model(Bytes(5, "\xff"))), HasSubstr("graph.initializer 0: malformed"));
-  EXPECT_THAT(ParseError(Number(1, 7)), HasSubstr("no graph"));
+  EXPECT_THAT(torch_file::ParseError(Model(Bytes(5, "\xff"))), HasSubstr("graph.initializer 0: malformed"));
+  EXPECT_THAT(torch_file::ParseError(Number(1, 7)), HasSubstr("no graph"));
 }
 
 TEST(OnnxTest, AFileCutAnywhereIsRefused) {
-  const auto file = ReadFile(kVad + "/model.onnx");
+  const auto file = ReadFile(kVadFolder + "/model.onnx");
   ASSERT_TRUE(file.ok()) << file.status() << " (make fetches it)";
   // The last ten bytes hold the operator set, without which the rest still reads well.
   for (size_t length = 0; length + 10 < file->size(); length = length * 9 / 8 + 1) {
-    EXPECT_THAT(ParseError(std::string_view(*file).substr(0, length)), HasSubstr("the file: ")) << length;
-    EXPECT_FALSE(Parse(std::string_view(*file).substr(0, length)).ok()) << length;
+    EXPECT_THAT(torch_file::ParseError(std::string_view(*file).substr(0, length)), HasSubstr("the file: ")) << length;
+    EXPECT_FALSE(torch_file::Parse(std::string_view(*file).substr(0, length)).ok()) << length;
   }
 }
 
@@ -92,7 +91,7 @@ TEST(OnnxTest, AFlippedBitNeverLeavesTheFile) {
                            Initializer("b", 10, {2}, Bytes(5, Varint(0x3c00) + Varint(1))));
   for (size_t bit = 0; bit < file.size() * 8; ++bit) {
     file[bit / 8] = static_cast<char>(file[bit / 8] ^ (1 << (bit % 8)));
-    if (const auto checkpoint = Parse(file); checkpoint.ok()) {
+    if (const auto checkpoint = torch_file::Parse(file); checkpoint.ok()) {
       for (const auto& [name, view] : (*checkpoint)->tensors()) (*checkpoint)->Floats(name, view.shape).IgnoreError();
     }
     file[bit / 8] = static_cast<char>(file[bit / 8] ^ (1 << (bit % 8)));
@@ -109,7 +108,7 @@ std::vector<float> Transposed(const std::vector<float>& matrix, int64_t rows, in
 
 // The exporter keeps the names of biases and convolutions; the matrices become MatMul operands: transposed and renamed.
 TEST(OnnxTest, TheVadsTwoFilesHoldTheSameWeights) {
-  const auto torch = Checkpoint::Open(kVad + "/model.pt"), onnx = Checkpoint::Open(kVad + "/model.onnx");
+  const auto torch = Checkpoint::Open(kVadFolder + "/model.pt"), onnx = Checkpoint::Open(kVadFolder + "/model.onnx");
   ASSERT_TRUE(torch.ok()) << torch.status() << " (make fetches it)";
   ASSERT_TRUE(onnx.ok()) << onnx.status();
   int by_name = 0, by_value = 0;

@@ -102,7 +102,7 @@ TEST(TorchZipTest, AViewMustStayWithinItsStorage) {
   for (const Case& c : cases) {
     const std::string tensor = Tensor({"FloatStorage", "0", 4}, c.shape, c.strides, c.offset);
     EXPECT_THAT(ParseError(File(Dict({{"x", tensor}}), {{"0", std::string(16, '\0')}})), HasSubstr("tensor \"x\""))
-        << testing::PrintToString(c.shape);
+        << ::testing::PrintToString(c.shape);
   }
 }
 
@@ -221,7 +221,7 @@ int64_t ResidentKilobytes(const std::string& path) {
 
 TEST(TorchZipTest, OpeningDoesNotReadTheWeightsIn) {
   constexpr int64_t kElements = 8 << 20;
-  const std::string path = testing::TempDir() + "opening_does_not_read_the_weights.pt";
+  const std::string path = ::testing::TempDir() + "opening_does_not_read_the_weights.pt";
   const std::string dict = Dict({{"x", Tensor({"FloatStorage", "0", kElements}, {kElements}, {1})}});
   ASSERT_TRUE(WriteFileAtomically(path, File(dict, {{"0", std::string(kElements * 4, '\1')}})).ok());
   {

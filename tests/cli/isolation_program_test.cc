@@ -12,7 +12,7 @@ namespace {
 using Json = nlohmann::json;
 using ::testing::HasSubstr;
 
-const std::string kAudio = TUTTI_SOURCE_DIR "/tests/data/audio/";
+const std::string kAudioFolder = TUTTI_SOURCE_DIR "/tests/data/audio/";
 const std::string kModel = TUTTI_SOURCE_DIR "/models/demo-paraformer";
 
 std::vector<std::string> Transcribe(std::vector<std::string> more) {
@@ -35,16 +35,16 @@ std::string WithoutTimings(const std::string& lines) {
 }
 
 TEST(IsolationProgram, ProcessesWriteWhatThreadsWriteForFilesOfEveryKind) {
-  const Ended threads = Program(Transcribe({"--format", "jsonl", kAudio})).Wait();
+  const Ended threads = Program(Transcribe({"--format", "jsonl", kAudioFolder})).Wait();
   const Ended processes =
-      Program(Transcribe({"--format", "jsonl", "--isolation", "process", "--processes", "2", kAudio})).Wait();
+      Program(Transcribe({"--format", "jsonl", "--isolation", "process", "--processes", "2", kAudioFolder})).Wait();
   EXPECT_EQ(processes.exit_code, threads.exit_code) << processes.err;
   EXPECT_EQ(WithoutTimings(processes.out), WithoutTimings(threads.out));
   EXPECT_THAT(threads.out, HasSubstr("speech.mp3"));
 }
 
 TEST(IsolationProgram, StandardInputIsReadByAProcessThatMayOpenNothing) {
-  const std::string bytes = testing::BytesOf(kAudio + "speech.ogg");
+  const std::string bytes = testing::BytesOf(kAudioFolder + "speech.ogg");
   const Ended threads = Program(Transcribe({"-"}), bytes).Wait();
   const Ended processes = Program(Transcribe({"--isolation", "process", "--processes", "1", "-"}), bytes).Wait();
   EXPECT_EQ(processes.exit_code, 0) << processes.err;
@@ -55,7 +55,7 @@ TEST(IsolationProgram, TheSummaryTellsOfTheProcesses) {
   const testing::Folder folder;
   const std::string summary = folder / "summary.json";
   const Ended ended = Program(Transcribe({"--isolation", "process", "--processes", "2", "--threads", "1", "--summary",
-                                          summary, kAudio + "speech.mp3"}))
+                                          summary, kAudioFolder + "speech.mp3"}))
                           .Wait();
   ASSERT_EQ(ended.exit_code, 0) << ended.err;
   const Json json = Json::parse(testing::BytesOf(summary));
@@ -65,17 +65,18 @@ TEST(IsolationProgram, TheSummaryTellsOfTheProcesses) {
 }
 
 TEST(IsolationProgram, FlagsOfAPoolNeedAPool) {
-  const Ended ended = Program(Transcribe({"--processes", "2", kAudio + "speech.mp3"})).Wait();
+  const Ended ended = Program(Transcribe({"--processes", "2", kAudioFolder + "speech.mp3"})).Wait();
   EXPECT_EQ(ended.exit_code, 2);
   EXPECT_THAT(ended.err, HasSubstr("--processes needs --isolation process"));
 }
 
 TEST(IsolationProgram, AModelThatDoesNotLoadIsSaidAsWithThreads) {
   const testing::Folder folder;
-  const Ended ended =
-      Program({"transcribe", "--model", folder / ".", "--vad", "none", "--isolation", "process", kAudio + "speech.mp3"})
-          .Wait();
-  const Ended threads = Program({"transcribe", "--model", folder / ".", "--vad", "none", kAudio + "speech.mp3"}).Wait();
+  const Ended ended = Program({"transcribe", "--model", folder / ".", "--vad", "none", "--isolation", "process",
+                               kAudioFolder + "speech.mp3"})
+                          .Wait();
+  const Ended threads =
+      Program({"transcribe", "--model", folder / ".", "--vad", "none", kAudioFolder + "speech.mp3"}).Wait();
   EXPECT_EQ(ended.exit_code, threads.exit_code);
   EXPECT_EQ(ended.err, threads.err);
 }

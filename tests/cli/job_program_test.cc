@@ -23,9 +23,9 @@ using ::testing::IsEmpty;
 using Clock = std::chrono::steady_clock;
 using Json = nlohmann::json;
 
-const std::string kAudio = std::string(TUTTI_SOURCE_DIR) + "/tests/data/fixtures/audio";
+const std::string kRecordingsFolder = std::string(TUTTI_SOURCE_DIR) + "/tests/data/fixtures/audio";
 
-std::map<std::string, std::string> FilesBelow(const std::string& folder) {
+std::map<std::string, std::string> ContentsBelow(const std::string& folder) {
   std::map<std::string, std::string> files;
   if (!fs::exists(folder)) return files;
   for (const auto& entry : fs::recursive_directory_iterator(folder)) {
@@ -45,7 +45,8 @@ class JobProgramTest : public ::testing::Test {
  protected:
   // `count` recordings in two folders, of different lengths.
   void Recordings(int count) {
-    const std::vector<std::string> clips = {kAudio + "/clip_a.wav", kAudio + "/long.wav", kAudio + "/clip_b.wav"};
+    const std::vector<std::string> clips = {kRecordingsFolder + "/clip_a.wav", kRecordingsFolder + "/long.wav",
+                                            kRecordingsFolder + "/clip_b.wav"};
     for (int i = 0; i < count; ++i) {
       const std::string name = fmt::format("in/{}/{:03}.wav", i % 2 == 0 ? "even" : "odd", i);
       fs::create_directories(fs::path(folder_ / name).parent_path());
@@ -92,8 +93,8 @@ TEST_F(JobProgramTest, KilledAtRandomMomentsItGivesEveryOutputOnceAndByteForByte
   }
   const Ended last = RunProgram(Arguments());
   EXPECT_EQ(last.exit_code, 0) << last.err;
-  EXPECT_EQ(FilesBelow(folder_ / "out"), FilesBelow(folder_ / "quiet")) << "seed " << seed << ", kills " << kills;
-  EXPECT_EQ(FilesBelow(folder_ / "out").size(), size_t{3} * kRecordings);
+  EXPECT_EQ(ContentsBelow(folder_ / "out"), ContentsBelow(folder_ / "quiet")) << "seed " << seed << ", kills " << kills;
+  EXPECT_EQ(ContentsBelow(folder_ / "out").size(), size_t{3} * kRecordings);
   EXPECT_EQ(Done(), kRecordings);
   EXPECT_EQ(Summary()["job"]["done"], kRecordings);
   EXPECT_EQ(Summary()["skipped"], done);
@@ -104,19 +105,19 @@ TEST_F(JobProgramTest, ASignalKeepsWhatIsDoneAndTheNextRunGoesOn) {
   std::vector<std::string> arguments = Arguments();
   arguments.insert(arguments.end(), {"--threads", "1"});
   Program program(arguments);
-  while (FilesBelow(folder_ / "out").empty()) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  while (ContentsBelow(folder_ / "out").empty()) std::this_thread::sleep_for(std::chrono::milliseconds(5));
   program.Signal(SIGTERM);
   const Ended ended = program.Wait();
   const int64_t done = Done();
   EXPECT_EQ(ended.exit_code, done == kRecordings ? 0 : 130) << ended.err;
   EXPECT_GT(done, 0);
-  EXPECT_EQ(FilesBelow(folder_ / "out").size(), static_cast<size_t>(3 * done));
+  EXPECT_EQ(ContentsBelow(folder_ / "out").size(), static_cast<size_t>(3 * done));
 
   const Ended again = RunProgram(arguments);
   EXPECT_EQ(again.exit_code, 0) << again.err;
   EXPECT_EQ(Summary()["skipped"], done);
   EXPECT_EQ(Summary()["recordings"], kRecordings - done);
-  EXPECT_EQ(FilesBelow(folder_ / "out").size(), size_t{3} * kRecordings);
+  EXPECT_EQ(ContentsBelow(folder_ / "out").size(), size_t{3} * kRecordings);
 }
 
 TEST_F(JobProgramTest, ASecondProgramOnTheSameJobIsToldThatItIsInUse) {
@@ -133,7 +134,7 @@ TEST_F(JobProgramTest, ASecondProgramOnTheSameJobIsToldThatItIsInUse) {
   }
   first.Signal(SIGCONT);
   EXPECT_EQ(first.Wait().exit_code, 0);
-  EXPECT_EQ(FilesBelow(folder_ / "out").size(), 9u);
+  EXPECT_EQ(ContentsBelow(folder_ / "out").size(), 9u);
 }
 
 TEST_F(JobProgramTest, StatusRetryAndExportTellAndChangeWhatAJobKnows) {
@@ -172,7 +173,7 @@ TEST_F(JobProgramTest, StatusRetryAndExportTellAndChangeWhatAJobKnows) {
 
   EXPECT_THAT(RunProgram({"job", "retry", journal}).err, HasSubstr("1 recording waits again"));
   EXPECT_EQ(Json::parse(RunProgram({"job", "status", "--json", journal}).out)["waiting"], 1);
-  fs::copy_file(kAudio + "/clip_b.wav", folder_ / "in/odd/bad.wav", fs::copy_options::overwrite_existing);
+  fs::copy_file(kRecordingsFolder + "/clip_b.wav", folder_ / "in/odd/bad.wav", fs::copy_options::overwrite_existing);
   EXPECT_EQ(RunProgram(arguments).exit_code, 0);
   EXPECT_EQ(Done(), 3);
 }
@@ -196,7 +197,7 @@ TEST_F(JobProgramTest, AnotherModelOrComputeTypeIsRefusedByName) {
 }
 
 TEST_F(JobProgramTest, WrongUsageSaysWhatIsWrong) {
-  const std::string clip = kAudio + "/clip_a.wav", text = folder_.Write("text", std::string(4096, 'x'));
+  const std::string clip = kRecordingsFolder + "/clip_a.wav", text = folder_.Write("text", std::string(4096, 'x'));
   const std::vector<std::tuple<std::vector<std::string>, int, const char*>> cases = {
       {{"transcribe", "--job-restart", clip}, 2, "--job"},
       {{"transcribe", "--job", folder_ / "j", "--output", folder_ / "o", "--skip-existing", clip},

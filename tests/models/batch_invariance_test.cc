@@ -29,11 +29,11 @@ std::shared_ptr<const Paraformer> SmallModel(ComputeType type = ComputeType::kF3
   return model.ok() ? *model : nullptr;
 }
 
-struct Segments {
+struct RaggedSegments {
   std::vector<std::vector<float>> rows;  // features of each segment
 
   // Lengths about the heights of Linear's blocks and the row block of the layers, and odd ones; 0 and 1 among them.
-  explicit Segments(uint32_t seed) {
+  explicit RaggedSegments(uint32_t seed) {
     for (const int64_t length : {0, 1, 2, 3, 5, 16, 17, 31, 64, 67, 0, 129, 150}) {
       rows.push_back(testing::RandomFloats(length * kFeatures, ++seed));
     }
@@ -44,7 +44,7 @@ struct Batch {
   std::vector<float> rows;
   std::vector<int64_t> offsets = {0};
 
-  Batch(const Segments& segments, std::span<const size_t> order) {
+  Batch(const RaggedSegments& segments, std::span<const size_t> order) {
     for (const size_t i : order) {
       rows.insert(rows.end(), segments.rows[i].begin(), segments.rows[i].end());
       offsets.push_back(static_cast<int64_t>(rows.size()) / kFeatures);
@@ -64,7 +64,7 @@ TEST(BatchInvarianceTest, EverySegmentHasTheSameBitsAloneAndInAnyBatchInAnyOrder
   const auto model = SmallModel();
   ASSERT_NE(model, nullptr);
   const int64_t width = model->encoder().options().width, vocabulary = model->decoder().options().vocabulary;
-  const Segments segments(100);
+  const RaggedSegments segments(100);
   Workspace workspace;
   std::vector<ParaformerStages> alone;
   for (size_t i = 0; i < segments.rows.size(); ++i) {
@@ -95,7 +95,7 @@ TEST(BatchInvarianceTest, EverySegmentHasTheSameBitsAloneAndInAnyBatchInAnyOrder
 }
 
 TEST(BatchInvarianceTest, RowsThatLieApartHaveTheBitsOfRowsLaidEndToEnd) {
-  const Segments segments(600);
+  const RaggedSegments segments(600);
   std::vector<size_t> all(segments.rows.size());
   for (size_t i = 0; i < all.size(); ++i) all[i] = i;
   const Batch batch(segments, all);
@@ -118,7 +118,7 @@ TEST(BatchInvarianceTest, RowsThatLieApartHaveTheBitsOfRowsLaidEndToEnd) {
 TEST(BatchInvarianceTest, ThreadsThatShareAModelGetTheBitsOfOneThread) {
   const auto model = SmallModel();
   ASSERT_NE(model, nullptr);
-  const Segments segments(200);
+  const RaggedSegments segments(200);
   std::vector<size_t> all(segments.rows.size());
   for (size_t i = 0; i < all.size(); ++i) all[i] = i;
   const Batch batch(segments, all);
@@ -149,7 +149,7 @@ TEST(BatchInvarianceTest, ThreadsThatShareAModelGetTheBitsOfOneThread) {
 }
 
 TEST(BatchInvarianceTest, ATeamGetsTheBitsOfOneThreadInEveryComputeType) {
-  const Segments segments(400);
+  const RaggedSegments segments(400);
   std::vector<size_t> all(segments.rows.size());
   for (size_t i = 0; i < all.size(); ++i) all[i] = i;
   const std::vector<size_t> only = {11};
@@ -178,7 +178,7 @@ TEST(BatchInvarianceTest, ATeamGetsTheBitsOfOneThreadInEveryComputeType) {
 TEST(BatchInvarianceTest, ANeighbourThatIsNotANumberHarmsNobody) {
   const auto model = SmallModel();
   ASSERT_NE(model, nullptr);
-  Segments segments(300);
+  RaggedSegments segments(300);
   std::fill(segments.rows[8].begin(), segments.rows[8].end(), std::numeric_limits<float>::quiet_NaN());
   const std::vector<size_t> order = {7, 8, 9}, first = {7}, last = {9};
   Workspace workspace;

@@ -22,7 +22,7 @@ using testing::LoadVadModel;
 using testing::RandomFloats;
 using testing::ReadWav;
 
-const std::string kFixtures = TUTTI_SOURCE_DIR "/tests/data/fixtures";
+const std::string kVadFixtures = TUTTI_SOURCE_DIR "/tests/data/fixtures";
 
 class FsmnVadTest : public ::testing::Test {
  protected:
@@ -37,7 +37,7 @@ class FsmnVadTest : public ::testing::Test {
     return *segments;
   }
 
-  const std::vector<float> sound_ = ReadWav(kFixtures + "/audio/long.wav");  // 50 s of sentences with pauses
+  const std::vector<float> sound_ = ReadWav(kVadFixtures + "/audio/long.wav");  // 50 s of sentences with pauses
   std::shared_ptr<const FsmnVad> model_;
   Workspace workspace_;
 };
@@ -59,7 +59,7 @@ std::vector<VadSegment> InPieces(VadStream& stream, std::span<const float> sampl
 }
 
 TEST_F(FsmnVadTest, SegmentsOfARealRecordingAreTheReferences) {
-  std::ifstream file(kFixtures + "/expected_models.json");
+  std::ifstream file(kVadFixtures + "/expected_models.json");
   const auto expected = nlohmann::json::parse(file);
   const std::string prefix = "fsmn_vad_real/long|";
   int cases = 0;

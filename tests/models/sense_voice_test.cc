@@ -23,13 +23,13 @@ using testing::kFixtures;
 using testing::ReadNpy;
 using testing::RelativeError;
 
-const std::string kTiny = kFixtures + "sensevoice_tiny";
+const std::string kTinySenseVoice = kFixtures + "sensevoice_tiny";
 
 ModelPackage TinyPackage(std::string_view options) {
-  auto package = ModelPackage::Open(kTiny);
+  auto package = ModelPackage::Open(kTinySenseVoice);
   EXPECT_TRUE(package.ok()) << package.status();
   if (!package.ok()) return {};
-  std::ifstream file(kTiny + "/config.yaml");
+  std::ifstream file(kTinySenseVoice + "/config.yaml");
   std::string yaml((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
   auto config = Config::ParseYaml(fmt::format("{}\n{}\n", yaml, options), "config.yaml");
   EXPECT_TRUE(config.ok()) << config.status();
@@ -55,7 +55,7 @@ std::vector<Hypothesis> Recognise(const SenseVoice& model, const std::vector<flo
 
 class SenseVoiceFixtureTest : public ::testing::TestWithParam<std::string> {
  protected:
-  const std::string clip_ = kTiny + "/" + GetParam();
+  const std::string clip_ = kTinySenseVoice + "/" + GetParam();
   const std::shared_ptr<const SenseVoice> model_ = TinyModel();
 };
 
@@ -162,7 +162,7 @@ TEST(SenseVoiceTest, AutoIsF32BecauseNoAccuracyWasMeasured) {
 }
 
 TEST(SenseVoiceTest, LoadsThroughTheTableOfFamilies) {
-  const auto package = ModelPackage::Open(kTiny);
+  const auto package = ModelPackage::Open(kTinySenseVoice);
   ASSERT_TRUE(package.ok()) << package.status();
   const auto model = AsrModel::Load(*package);
   ASSERT_TRUE(model.ok()) << model.status();
@@ -180,7 +180,7 @@ TEST(SenseVoiceLoadTest, RefusesWeightsThatAreNotTheConfigurations) {
   EXPECT_THAT(Message(load([](ModelPackage& package) { package.tokens.clear(); })), HasSubstr("expected tokens.json"));
   const auto with_tp_blocks = [&load](int count) {
     return load([count](ModelPackage& package) {
-      std::ifstream file(kTiny + "/config.yaml");
+      std::ifstream file(kTinySenseVoice + "/config.yaml");
       std::string yaml((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
       constexpr std::string_view kLine = "tp_blocks: 2";
       const size_t at = yaml.find(kLine);

@@ -20,7 +20,7 @@ using testing::Interleaver;
 using testing::LoadVadModel;
 using testing::ReadWav;
 
-using Segments = std::vector<VadSegment>;
+using VadSegments = std::vector<VadSegment>;
 constexpr Interleaver::Order kOrders[] = {Interleaver::Order::kAscending, Interleaver::Order::kDescending,
                                           Interleaver::Order::kShuffled};
 
@@ -48,7 +48,7 @@ std::vector<Call> MixedCalls() {
   return calls;
 }
 
-Segments Detect(const std::shared_ptr<const FsmnVad>& model, const Call& call, size_t piece, SyncPoints* points) {
+VadSegments Detect(const std::shared_ptr<const FsmnVad>& model, const Call& call, size_t piece, SyncPoints* points) {
   const auto stream = VadStream::Create(model, call.options, points);
   EXPECT_TRUE(stream.ok()) << stream.status();
   Workspace workspace;
@@ -59,7 +59,7 @@ Segments Detect(const std::shared_ptr<const FsmnVad>& model, const Call& call, s
     samples = samples.subspan(piece);
   }
   (*stream)->Accept(samples, true, workspace, events);
-  Segments segments;
+  VadSegments segments;
   AppendSegments(events, segments);
   return segments;
 }
@@ -68,7 +68,7 @@ TEST(VadRaceTest, StreamsOfOneModelFindTheirOwnSegmentsInEveryInterleaving) {
   const auto model = LoadVadModel();
   ASSERT_NE(model, nullptr);
   const auto calls = MixedCalls();
-  std::vector<Segments> expected;
+  std::vector<VadSegments> expected;
   for (const Call& call : calls) expected.push_back(Detect(model, call, call.samples.size(), nullptr));
   ASSERT_NE(expected[0], expected[1]);  // the options matter, so a leak would show
   ASSERT_NE(expected[5], expected[7]);
@@ -76,7 +76,7 @@ TEST(VadRaceTest, StreamsOfOneModelFindTheirOwnSegmentsInEveryInterleaving) {
   for (const auto order : kOrders) {
     // The whole file at once, as FunASR takes it, and live pieces.
     for (const size_t piece : {size_t{1'000'000}, size_t{16'000}}) {
-      std::vector<Segments> found(calls.size());
+      std::vector<VadSegments> found(calls.size());
       const int64_t reached =
           Interleaver::Run(static_cast<int>(calls.size()), order, 7, [&](int thread, SyncPoints* points) {
             const auto at = static_cast<size_t>(thread);
@@ -92,7 +92,7 @@ TEST(VadRaceTest, StreamsOfOneModelFindTheirOwnSegmentsWhenThreadsRunFreely) {
   const auto model = LoadVadModel();
   ASSERT_NE(model, nullptr);
   const auto calls = MixedCalls();
-  std::vector<Segments> found(calls.size());
+  std::vector<VadSegments> found(calls.size());
   std::vector<std::thread> threads;
   for (size_t i = 0; i < calls.size(); ++i) {
     threads.emplace_back([&, i] { found[i] = Detect(model, calls[i], 8000, nullptr); });
@@ -116,7 +116,7 @@ struct FunAsrCall {
 };
 
 // One call with its own cache, as FunASR's current version makes it. Nothing: "IndexError: list index out of range".
-std::optional<Segments> FunAsrDetect(FunAsrModel& model, const FunAsrCall& call, SyncPoints* points) {
+std::optional<VadSegments> FunAsrDetect(FunAsrModel& model, const FunAsrCall& call, SyncPoints* points) {
   ReachSyncPoint(points, "called");
   if (call.max_end_silence_time) model.max_end_silence_time = *call.max_end_silence_time;
   const std::vector<float> decibels(call.silence.size(), -20.0F);  // cache["stats"].decibel
@@ -136,7 +136,7 @@ std::optional<Segments> FunAsrDetect(FunAsrModel& model, const FunAsrCall& call,
   }
   std::vector<VadEvent> events;
   machine.TakeEvents(events);
-  Segments segments;
+  VadSegments segments;
   AppendSegments(events, segments);
   return segments;
 }
@@ -148,9 +148,10 @@ std::vector<float> SpeechWithPauses(int seconds) {
   return silence;
 }
 
-std::vector<std::optional<Segments>> FunAsrInterleaved(const std::vector<FunAsrCall>& calls, Interleaver::Order order) {
+std::vector<std::optional<VadSegments>> FunAsrInterleaved(const std::vector<FunAsrCall>& calls,
+                                                          Interleaver::Order order) {
   FunAsrModel model;
-  std::vector<std::optional<Segments>> found(calls.size());
+  std::vector<std::optional<VadSegments>> found(calls.size());
   Interleaver::Run(static_cast<int>(calls.size()), order, 1, [&](int thread, SyncPoints* points) {
     const auto at = static_cast<size_t>(thread);
     found[at] = FunAsrDetect(model, calls[at], points);
@@ -205,7 +206,7 @@ TEST(FunAsrDesignTest, OurStreamsAreRightInTheSameInterleavings) {
   const std::vector<FunAsrCall> calls = {
       {SpeechWithPauses(4), {}}, {SpeechWithPauses(40), {}}, {SpeechWithPauses(20), 200}};
   for (const auto order : kOrders) {
-    std::vector<Segments> found(calls.size());
+    std::vector<VadSegments> found(calls.size());
     Interleaver::Run(static_cast<int>(calls.size()), order, 1, [&](int thread, SyncPoints* points) {
       const FunAsrCall& call = calls[static_cast<size_t>(thread)];
       ReachSyncPoint(points, "called");

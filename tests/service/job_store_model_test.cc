@@ -14,7 +14,7 @@
 namespace tutti {
 namespace {
 
-constexpr int64_t kForever = std::numeric_limits<int64_t>::max();
+constexpr int64_t kAllTimes = std::numeric_limits<int64_t>::max();
 
 // What a JobStore means, without a disk: a map, and rules for each change.
 class Model {
@@ -116,7 +116,7 @@ void ExpectSame(const JobStore& store, const Model& model) {
   EXPECT_EQ(counts->failed, expected.failed);
   EXPECT_EQ(counts->cancelled, expected.cancelled);
   for (const std::string tenant : {"anna", "bert"}) {
-    const auto listed = store.List(tenant, {}, 1'000'000, kForever);
+    const auto listed = store.List(tenant, {}, 1'000'000, kAllTimes);
     ASSERT_TRUE(listed.ok()) << listed.status();
     std::vector<std::string> ids;
     for (const Job& job : *listed) ids.push_back(job.id);

@@ -13,7 +13,7 @@
 namespace tutti {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using OrderedJson = nlohmann::ordered_json;
 using testing::BytesOf;
 using testing::Folder;
 using ::testing::MatchesRegex;
@@ -23,10 +23,10 @@ class LogTest : public ::testing::Test {
   ~LogTest() override { std::fclose(file_); }
 
  protected:
-  std::vector<Json> Lines() {
-    std::vector<Json> lines;
+  std::vector<OrderedJson> Lines() {
+    std::vector<OrderedJson> lines;
     std::istringstream text(BytesOf(folder_ / "log"));
-    for (std::string line; std::getline(text, line);) lines.push_back(Json::parse(line, nullptr, false));
+    for (std::string line; std::getline(text, line);) lines.push_back(OrderedJson::parse(line, nullptr, false));
     return lines;
   }
 
@@ -37,7 +37,7 @@ class LogTest : public ::testing::Test {
 TEST_F(LogTest, ALineIsAnObjectWithTimeLevelAndEvent) {
   Log(file_, LogLevel::kInfo).Write(LogLevel::kWarning, "request", {{"status", 500}});
   ASSERT_EQ(Lines().size(), 1U);
-  const Json line = Lines()[0];
+  const OrderedJson line = Lines()[0];
   EXPECT_THAT(line["time"].get<std::string>(), MatchesRegex("20..-..-..T..:..:..[.]...Z"));
   EXPECT_EQ(line["level"], "warning");
   EXPECT_EQ(line["event"], "request");
@@ -46,8 +46,8 @@ TEST_F(LogTest, ALineIsAnObjectWithTimeLevelAndEvent) {
 
 TEST_F(LogTest, WhatIsBelowTheLevelIsNotWritten) {
   const Log log(file_, LogLevel::kWarning);
-  log.Write(LogLevel::kInfo, "a", Json::object());
-  log.Write(LogLevel::kError, "b", Json::object());
+  log.Write(LogLevel::kInfo, "a", OrderedJson::object());
+  log.Write(LogLevel::kError, "b", OrderedJson::object());
   ASSERT_EQ(Lines().size(), 1U);
   EXPECT_EQ(Lines()[0]["event"], "b");
   EXPECT_FALSE(Log(nullptr, LogLevel::kDebug).on(LogLevel::kError));
@@ -70,7 +70,7 @@ TEST_F(LogTest, LinesOfManyThreadsStayWhole) {
   }
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(Lines().size(), 400U);
-  for (const Json& line : Lines()) EXPECT_FALSE(line.is_discarded());
+  for (const OrderedJson& line : Lines()) EXPECT_FALSE(line.is_discarded());
 }
 
 TEST(TraceParentTest, AWellFormedOneIsTaken) {

@@ -14,20 +14,20 @@ using Json = nlohmann::json;
 using testing::ExampleTranscript;
 using ::testing::StartsWith;
 
-absl::StatusOr<OpenAiRequest> Read(std::string_view query) {
+absl::StatusOr<OpenAiRequest> ReadRequest(std::string_view query) {
   Fields fields;
   EXPECT_TRUE(fields.AddQuery(query).ok());
   return ReadOpenAiFields(fields);
 }
 
 Json Verbose(std::string_view query) {
-  const auto request = Read(std::string(query) + "&response_format=verbose_json");
+  const auto request = ReadRequest(std::string(query) + "&response_format=verbose_json");
   EXPECT_TRUE(request.ok()) << request.status();
   return Json::parse(RenderOpenAi(ExampleTranscript(), *request).body);
 }
 
 TEST(OpenAiTest, WithoutFieldsItIsJsonOfTheDefaultModel) {
-  const auto request = Read("");
+  const auto request = ReadRequest("");
   ASSERT_TRUE(request.ok());
   EXPECT_EQ(request->model, "");
   EXPECT_EQ(request->format, OpenAiRequest::Format::kJson);
@@ -38,22 +38,22 @@ TEST(OpenAiTest, FieldsThatMakeNoSenseAreRefused) {
   for (const char* query :
        {"response_format=pdf", "response_format=diarized_json", "temperature=2", "temperature=a", "stream=x",
         "timestamp_granularities[]=word", "response_format=verbose_json&timestamp_granularities[]=letter"}) {
-    EXPECT_EQ(Read(query).status().code(), absl::StatusCode::kInvalidArgument) << query;
+    EXPECT_EQ(ReadRequest(query).status().code(), absl::StatusCode::kInvalidArgument) << query;
   }
 }
 
 TEST(OpenAiTest, JsonHasTheTextAndWhatItCost) {
-  const Rendered json = RenderOpenAi(ExampleTranscript(), *Read(""));
+  const Rendered json = RenderOpenAi(ExampleTranscript(), *ReadRequest(""));
   EXPECT_EQ(json.content_type, "application/json");
   EXPECT_EQ(Json::parse(json.body),
             (Json{{"text", "hello there 你好"}, {"usage", {{"type", "duration"}, {"seconds", 3.0}}}}));
 }
 
 TEST(OpenAiTest, TextSrtAndVttAreWhatTheyAreCalled) {
-  EXPECT_EQ(RenderOpenAi(ExampleTranscript(), *Read("response_format=text")).body, "hello there 你好\n");
-  EXPECT_THAT(RenderOpenAi(ExampleTranscript(), *Read("response_format=srt")).body,
+  EXPECT_EQ(RenderOpenAi(ExampleTranscript(), *ReadRequest("response_format=text")).body, "hello there 你好\n");
+  EXPECT_THAT(RenderOpenAi(ExampleTranscript(), *ReadRequest("response_format=srt")).body,
               StartsWith("1\n00:00:00,100 --> 00:00:01,000\nhello there\n\n2\n"));
-  EXPECT_THAT(RenderOpenAi(ExampleTranscript(), *Read("response_format=vtt")).body, StartsWith("WEBVTT\n\n"));
+  EXPECT_THAT(RenderOpenAi(ExampleTranscript(), *ReadRequest("response_format=vtt")).body, StartsWith("WEBVTT\n\n"));
 }
 
 TEST(OpenAiTest, VerboseJsonHasSegmentsInSeconds) {
@@ -92,11 +92,11 @@ TEST(OpenAiTest, EventsOfAStreamAreDataLines) {
 
 TEST(OpenAiTest, AnEmptyTranscriptHasEveryFormat) {
   for (const char* format : {"json", "text", "srt", "verbose_json", "vtt"}) {
-    const auto request = Read("response_format=" + std::string(format));
+    const auto request = ReadRequest("response_format=" + std::string(format));
     ASSERT_TRUE(request.ok());
     EXPECT_NE(RenderOpenAi(Transcript(), *request).content_type, "") << format;
   }
-  EXPECT_EQ(Json::parse(RenderOpenAi(Transcript(), *Read("response_format=verbose_json")).body)["segments"],
+  EXPECT_EQ(Json::parse(RenderOpenAi(Transcript(), *ReadRequest("response_format=verbose_json")).body)["segments"],
             Json::array());
 }
 
