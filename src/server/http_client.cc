@@ -2,10 +2,11 @@
 
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/host_name_verification.hpp>
+#include <boost/asio/ssl/stream.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http.hpp>
-#include <boost/beast/ssl/ssl_stream.hpp>
+#include <boost/beast/websocket/ssl.hpp>
 #include <optional>
 
 #include "server/byte_stream.h"
@@ -105,7 +106,7 @@ Awaitable<absl::StatusOr<int>> SendRequest(ClientRequest request,
     ByteStreamOver bytes(stream);
     co_return co_await Exchange(bytes, request, receive);
   }
-  beast::ssl_stream<beast::tcp_stream> stream(executor, *request.tls);
+  asio::ssl::stream<beast::tcp_stream> stream(executor, *request.tls);
   stream.set_verify_callback(asio::ssl::host_name_verification(request.url.host), error);
   SSL_set_tlsext_host_name(stream.native_handle(), request.url.host.c_str());
   beast::get_lowest_layer(stream).expires_at(request.deadline);

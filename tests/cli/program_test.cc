@@ -142,7 +142,7 @@ TEST(TranscribeProgramTest, FailFastLeavesTheRestUndone) {
   const testing::Folder folder;
   std::vector<std::string> arguments = {"transcribe", "--fail-fast", "--threads", "1",
                                         "--summary",  folder / "s",  kNoAudio};
-  for (int i = 0; i < 400; ++i) arguments.push_back(kLong);
+  for (int i = 0; i < 400; ++i) arguments.push_back(kClipA);
   EXPECT_EQ(RunProgram(arguments).exit_code, 1);
   const auto summary = Json::parse(testing::BytesOf(folder / "s"));
   EXPECT_LT(summary["done"], 400);
@@ -195,10 +195,10 @@ TEST_P(InterruptTest, WhatIsFinishedIsWrittenAndCounted) {
   const std::string out = folder / "out";
   std::vector<std::string> arguments = {"transcribe", "--threads", "1",         "--format",  "json",
                                         "--output",   out,         "--summary", folder / "s"};
-  for (int i = 0; i < 2000; ++i) arguments.push_back(kLong);
+  for (int i = 0; i < 2000; ++i) arguments.push_back(kClipA);
   Program program(arguments);
   const auto any_output = [&out] { return std::filesystem::exists(out) && !FilesBelow(out).empty(); };
-  for (int i = 0; i < 3000 && !any_output(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  for (int i = 0; i < 12'000 && !any_output(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
   program.Signal(GetParam());
   const Ended ended = program.Wait();
   EXPECT_EQ(ended.exit_code, 130) << ended.err;

@@ -1,7 +1,9 @@
 """Options, keys and what is refused at the start."""
 import pathlib
 import signal
+import socket
 import tempfile
+import threading
 import unittest
 
 import client
@@ -60,6 +62,21 @@ class Options(unittest.TestCase):
         done = program.run("serve", "--port", "0", "--model", "/no/such/model")
         self.assertEqual(done.returncode, 1)
         self.assertIn("/no/such/model", done.stderr)
+
+
+class SocketActivation(unittest.TestCase):
+    def test_who_connected_before_the_service_was_there_is_answered(self):
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            port = listening.getsockname()[1]
+            answers = []
+            early = threading.Thread(target=lambda: answers.append(client.call(port, "GET", "/healthz").status))
+            early.start()
+            # As systemd does: the process that was started is the one that LISTEN_PID names, and its socket is number 3.
+            handed_over = f'export LISTEN_PID=$$ LISTEN_FDS=1; exec "$@" 3<&{listening.fileno()}'
+            with program.Server(started_by=("sh", "-c", handed_over, "sh"), pass_fds=[listening.fileno()]) as server:
+                early.join()
+                self.assertEqual((answers, server.port), ([200], port))
+                self.assertEqual(server.terminate(), 0)
 
 
 class Keys(unittest.TestCase):

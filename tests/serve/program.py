@@ -49,12 +49,13 @@ def run(*arguments, **environment):
 
 
 class Server:
-    """`tutti serve` on a free port until the end of the with block. Its log is in `log`."""
+    """`tutti serve` on a free port until the end of the with block. Its log is in `log`. `started_by` is a command that
+    runs its arguments."""
 
-    def __init__(self, *options):
+    def __init__(self, *options, started_by=(), pass_fds=()):
         self.process = subprocess.Popen(
-            [TUTTI, "serve", "--port", "0", "--model", MODEL, "--vad", VAD, *map(str, options)],
-            stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+            [*started_by, TUTTI, "serve", "--port", "0", "--model", MODEL, "--vad", VAD, *map(str, options)],
+            stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, pass_fds=pass_fds)
         self.log = []
         self._said = threading.Condition()
         self._reader = threading.Thread(target=self._read)
