@@ -81,6 +81,7 @@ bool Supervisor::StartJobAt(int64_t job_id, int64_t id, WorkerLink& worker) {
     return false;
   }
   job.sheet = *std::move(sheet);
+  ++job.attempts;
   job.segments_seen = 0;
   job.cancel_sent = false;
   return true;
@@ -149,12 +150,9 @@ void Supervisor::HandleDone(int64_t id, WorkerLink& worker, const JobDone& done)
 }
 
 void Supervisor::TellProgress(Job& job) {
-  const Progress progress = job.sheet->progress();
-  const auto same = [](const Progress& a, const Progress& b) {
-    return a.audio_ms_decoded == b.audio_ms_decoded && a.segments_found == b.segments_found &&
-           a.segments_done == b.segments_done;
-  };
-  if (!job.request->options().progress || same(progress, job.told)) return;
+  Progress progress = job.sheet->progress();
+  progress.attempts = job.attempts;
+  if (!job.request->options().progress || progress == job.told) return;
   job.told = progress;
   job.request->Relay(progress);
 }

@@ -158,7 +158,6 @@ void RunWorker(Channel channel, UniqueFd log, pid_t parent, int slot, const Pool
   std::set_new_handler(OutOfMemory);
   UniqueFd statm(open("/proc/self/statm", O_RDONLY | O_CLOEXEC));
   RecognizerOptions own = options.recognizer;
-  own.threads = std::max(own.threads, 1);
   own.max_pending = 1'000'000;  // the front keeps the bound
   if (own.pin_threads) TakeShareOfCpus(slot, own.threads);
   if (const absl::Status limited = LimitResources(options.worker_memory_bytes); !limited.ok()) {
