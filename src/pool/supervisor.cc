@@ -128,6 +128,7 @@ void Supervisor::Poll() {
     }
   }
   if (poll(fds.data(), fds.size(), static_cast<int>(kTick.count())) <= 0) return;
+  ReachSyncPoint(options_.recognizer.sync_points, "Supervisor:reading");
   if (fds[0].revents != 0) {
     eventfd_t count = 0;
     eventfd_read(wake_.get(), &count);

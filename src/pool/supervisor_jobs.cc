@@ -74,6 +74,7 @@ bool Supervisor::StartJobAt(int64_t job_id, int64_t id, WorkerLink& worker) {
   auto sheet = JobSheet::Create();
   if (!sheet.ok()) return fail(sheet.status());
   const int audio = file ? file.get() : job.shared_audio.get();
+  ReachSyncPoint(options_.recognizer.sync_points, "Supervisor:handing_out");
   const absl::Status sent = worker.channel.Send(*start, {(*sheet)->fd(), audio}, false);
   if (absl::IsInvalidArgument(sent)) return fail(sent);
   if (!sent.ok()) {  // full, or dead: its end is on the way
