@@ -5,7 +5,9 @@
 #include <chrono>
 #include <csignal>
 #include <functional>
+#include <string>
 #include <thread>
+#include <utility>
 
 #include "tests/pool/fake_pool.h"
 
