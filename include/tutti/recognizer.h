@@ -51,6 +51,8 @@ struct Progress {
   int64_t audio_ms_decoded = 0;
   int64_t segments_found = 0;
   int64_t segments_done = 0;
+  int attempts = 1;  // how often it was begun; more only where processes do the work, and one of them has died
+  bool operator==(const Progress&) const = default;
 };
 
 // What one request may choose. Nothing here touches the model or another request.
@@ -124,6 +126,10 @@ struct RecognizerStats {
   double batched_seconds = 0;       // audio recognised in them
   double network_seconds = 0;       // CPU time of the workers in the network
   double batch_budget_seconds = 0;  // what a batch may hold
+  // Where processes do the work, which keep the figures of batches to themselves: those at work now, and how many have
+  // died.
+  int64_t processes = 0;
+  int64_t processes_died = 0;
 };
 
 // Voice activity of a live stream; see VadEvent. Not thread-safe, one owner each; independent of every other stream.

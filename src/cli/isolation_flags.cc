@@ -1,14 +1,13 @@
 #include "cli/isolation_flags.h"
 
-#include <algorithm>
+#include <chrono>
 #include <utility>
-
-#include "cli/machine.h"
 
 namespace tutti {
 namespace {
 
 constexpr int kDefaultRetries = 2;
+constexpr double kMaxMinutes = 366 * 24 * 60;
 
 }  // namespace
 
@@ -37,12 +36,35 @@ void IsolationFlags::AddTo(CLI::App& app) {
       ->option_text("MB")
       ->default_str("0")
       ->group("Isolation");
+  app.add_option("--recycle-after", recycle_after_, "recordings after which a process is replaced; 0: never")
+      ->check(CLI::NonNegativeNumber)
+      ->option_text("N")
+      ->default_str("0")
+      ->group("Isolation");
+  app.add_option("--recycle-minutes", recycle_minutes_, "age at which a process is replaced; 0: never")
+      ->check(CLI::Range(0.0, kMaxMinutes))
+      ->option_text("MIN")
+      ->default_str("0")
+      ->group("Isolation");
+  app.add_option("--recycle-memory", recycle_memory_mb_,
+                 "MB of resident memory, the models included, at which a process is replaced; 0: never")
+      ->check(CLI::NonNegativeNumber)
+      ->option_text("MB")
+      ->default_str("0")
+      ->group("Isolation");
 }
 
 absl::Status IsolationFlags::Check() const {
   if (by_processes()) return absl::OkStatus();
-  const char* flag = processes_ > 0 ? "--processes" : retries_ >= 0 ? "--retries" : "--process-memory";
-  if (processes_ > 0 || retries_ >= 0 || memory_mb_ > 0) return InvalidArgument("{} needs --isolation process", flag);
+  const std::pair<bool, const char*> given[] = {{processes_ > 0, "--processes"},
+                                                {retries_ >= 0, "--retries"},
+                                                {memory_mb_ > 0, "--process-memory"},
+                                                {recycle_after_ > 0, "--recycle-after"},
+                                                {recycle_minutes_ > 0, "--recycle-minutes"},
+                                                {recycle_memory_mb_ > 0, "--recycle-memory"}};
+  for (const auto& [is_given, flag] : given) {
+    if (is_given) return InvalidArgument("{} needs --isolation process", flag);
+  }
   return absl::OkStatus();
 }
 
@@ -53,14 +75,14 @@ absl::StatusOr<IsolationFlags::Made> IsolationFlags::Create(RecognizerOptions op
     return made;
   }
   PoolOptions pool_options;
-  const int threads = std::max(options.threads, 1);
-  pool_options.processes = processes_ > 0 ? processes_ : std::max(AvailableCores() / threads, 1);
-  options.threads = threads;
+  pool_options.processes = processes_;
   pool_options.recognizer = std::move(options);
   pool_options.retries = retries_ >= 0 ? retries_ : kDefaultRetries;
   pool_options.worker_memory_bytes = static_cast<int64_t>(memory_mb_ * 1e6);
-  pool_options.max_deaths_in_a_row = std::max(20, 4 * (pool_options.retries + 1) * pool_options.processes);
-  TUTTI_ASSIGN_OR_RETURN(auto pool, ProcessPool::Create(pool_options));
+  pool_options.recycle_recordings = recycle_after_;
+  pool_options.recycle_age = std::chrono::milliseconds(static_cast<int64_t>(recycle_minutes_ * 60'000));
+  pool_options.recycle_resident_bytes = static_cast<int64_t>(recycle_memory_mb_ * 1e6);
+  TUTTI_ASSIGN_OR_RETURN(auto pool, ProcessPool::Create(std::move(pool_options)));
   made.pool = pool.get();
   made.recognizer = std::move(pool);
   return made;

@@ -36,6 +36,9 @@ class IsolationFlags {
   int processes_ = 0;
   int retries_ = -1;
   double memory_mb_ = 0;
+  int64_t recycle_after_ = 0;
+  double recycle_minutes_ = 0;
+  double recycle_memory_mb_ = 0;
 };
 
 }  // namespace tutti

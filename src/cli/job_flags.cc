@@ -13,11 +13,12 @@ constexpr std::string_view kGroup = "Job";
 
 // They say where, how fast and how often the work is done; compute type, format and folder are compared in forms of
 // their own.
-constexpr std::array<std::string_view, 22> kOfNoMatter = {
-    "--overwrite",    "--skip-existing",  "--summary",   "--progress",       "--fail-fast",     "--threads",
-    "--compute-type", "--decode-threads", "--pin",       "--latency",        "--batch-seconds", "--queue-seconds",
-    "--job-retries",  "--isolation",      "--processes", "--process-memory", "--help",          "--retries",
-    "--job",          "--job-restart",    "--format",    "--output"};
+constexpr std::array<std::string_view, 25> kOfNoMatter = {
+    "--overwrite",     "--skip-existing",  "--summary",   "--progress",       "--fail-fast",     "--threads",
+    "--compute-type",  "--decode-threads", "--pin",       "--latency",        "--batch-seconds", "--queue-seconds",
+    "--job-retries",   "--isolation",      "--processes", "--process-memory", "--help",          "--retries",
+    "--job",           "--job-restart",    "--format",    "--output",         "--recycle-after", "--recycle-minutes",
+    "--recycle-memory"};
 
 }  // namespace
 

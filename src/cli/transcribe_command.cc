@@ -19,15 +19,18 @@
 namespace tutti {
 namespace {
 
-// The audio of one recording that is recognised already, estimated while it runs. Its calls come one at a time.
+// What one recording has told of itself while it runs: how often it was begun, and, estimated, the audio that is
+// recognised already. Its calls come one at a time.
 class Share {
  public:
   explicit Share(std::shared_ptr<std::atomic<int64_t>> total) : total_(std::move(total)) {}
 
   void Update(const Progress& progress) {
+    attempts_ = progress.attempts;
     if (progress.segments_found > 0) Set(progress.audio_ms_decoded * progress.segments_done / progress.segments_found);
   }
   void End() { Set(0); }
+  int attempts() const { return attempts_; }
 
  private:
   void Set(int64_t ms) {
@@ -37,6 +40,7 @@ class Share {
 
   const std::shared_ptr<std::atomic<int64_t>> total_;
   int64_t mine_ = 0;
+  int attempts_ = 1;
 };
 
 class TranscribeJob final : public RecordingJob {
@@ -57,7 +61,7 @@ class TranscribeJob final : public RecordingJob {
     auto handle = recognizer_.Submit(BatchFlags::ToAudioInput(input, standard_input_), options,
                                      [this, share, done](const absl::StatusOr<Transcript>& result) {
                                        share->End();
-                                       done(ToOutcome(result));
+                                       done(ToOutcome(result, share->attempts()));
                                      });
     if (!handle.ok()) return done({.status = handle.status(), .texts = {}, .audio_ms = 0});
     started_[index] = *handle;
@@ -72,9 +76,9 @@ class TranscribeJob final : public RecordingJob {
   int64_t audio_ms_in_progress() const override { return *audio_ms_; }
 
  private:
-  Outcome ToOutcome(const absl::StatusOr<Transcript>& result) const {
-    if (!result.ok()) return {.status = result.status(), .texts = {}, .audio_ms = 0};
-    Outcome outcome{.status = absl::OkStatus(), .texts = {}, .audio_ms = result->duration_ms};
+  Outcome ToOutcome(const absl::StatusOr<Transcript>& result, int attempts) const {
+    if (!result.ok()) return {.status = result.status(), .texts = {}, .audio_ms = 0, .attempts = attempts};
+    Outcome outcome{.status = absl::OkStatus(), .texts = {}, .audio_ms = result->duration_ms, .attempts = attempts};
     for (const Format format : formats_) {
       outcome.texts.push_back(Render(*result, format));
       // On standard output line n belongs to recording n, though nothing was said.

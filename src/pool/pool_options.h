@@ -16,7 +16,7 @@ struct PoolOptions {
   // Of each process: threads, decode_threads, batch_seconds, … `threads` is for each, 0 means one. max_pending is the
   // pool's.
   RecognizerOptions recognizer;
-  int processes = 2;
+  int processes = 2;  // 0: as many as the cores allow
   // Makes the models, in a process without threads; it must start none that outlive it. None: as `recognizer` names
   // them.
   std::function<absl::StatusOr<RecognizerParts>()> load;
@@ -34,12 +34,14 @@ struct PoolOptions {
   double stall_per_audio = 4;                    // and so many times the audio that it has decoded of what it holds
   std::chrono::milliseconds first_back_off{50};  // before a worker is replaced that did nothing useful
   std::chrono::milliseconds longest_back_off{5'000};
-  int max_deaths_in_a_row = 20;  // of workers, without one recording finished between: the pool gives up
+  // Of workers, without one recording finished between: the pool gives up. 0: 20, more with more retries or processes.
+  int max_deaths_in_a_row = 0;
 
-  // A worker is replaced, when it is idle, after so much; 0: never.
+  // A worker that has reached one of these gets no more, and is replaced when it has finished what it has; 0: never.
+  // What has done nothing yet is as good as a new one.
   int64_t recycle_recordings = 0;
   std::chrono::milliseconds recycle_age{0};
-  int64_t recycle_resident_bytes = 0;
+  int64_t recycle_resident_bytes = 0;  // the models count: they are in each worker's memory, though there once
 
   // Lines that workers write to standard error. Called from the pool's thread; none: they go to standard error.
   std::function<void(std::string_view line)> on_log;

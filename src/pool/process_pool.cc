@@ -11,6 +11,7 @@
 #include <system_error>
 #include <utility>
 
+#include "base/cpu_affinity.h"
 #include "engine/in_flight.h"
 #include "engine/recognizer_impl.h"
 #include "models/vad_state_machine.h"
@@ -21,9 +22,14 @@ namespace {
 
 constexpr int kMaxProcesses = 256, kMaxRetries = 1000;
 
-absl::Status CheckOptions(const PoolOptions& options) {
+absl::StatusOr<PoolOptions> Complete(PoolOptions options) {
+  options.recognizer.threads = std::max(options.recognizer.threads, 1);
+  if (options.processes == 0) {
+    TUTTI_ASSIGN_OR_RETURN(const std::vector<int> cpus, AllowedCpus());
+    options.processes = std::clamp(static_cast<int>(cpus.size()) / options.recognizer.threads, 1, kMaxProcesses);
+  }
   if (options.processes < 1 || options.processes > kMaxProcesses) {
-    return InvalidArgument("processes: {}, expected 1 … {}", options.processes, kMaxProcesses);
+    return InvalidArgument("processes: {}, expected 0 … {}", options.processes, kMaxProcesses);
   }
   if (options.retries < 0 || options.retries > kMaxRetries) {
     return InvalidArgument("retries: {}, expected 0 … {}", options.retries, kMaxRetries);
@@ -34,7 +40,14 @@ absl::Status CheckOptions(const PoolOptions& options) {
   if (options.recognizer.max_pending <= 0) {
     return InvalidArgument("max_pending: {}, expected > 0", options.recognizer.max_pending);
   }
-  return absl::OkStatus();
+  if (options.recycle_recordings < 0 || options.recycle_age.count() < 0 || options.recycle_resident_bytes < 0) {
+    return InvalidArgument("recycle_recordings: {}, recycle_age: {} ms, recycle_resident_bytes: {}, expected ≥ 0",
+                           options.recycle_recordings, options.recycle_age.count(), options.recycle_resident_bytes);
+  }
+  if (options.max_deaths_in_a_row == 0) {
+    options.max_deaths_in_a_row = std::max(20, 4 * (options.retries + 1) * options.processes);
+  }
+  return options;
 }
 
 // Ends within a moment, or is made to.
@@ -83,8 +96,8 @@ absl::StatusOr<NurseryReady> AwaitModels(const Channel& nursery, pid_t pid) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<ProcessPool>> ProcessPool::Create(const PoolOptions& options) {
-  TUTTI_RETURN_IF_ERROR(CheckOptions(options));
+absl::StatusOr<std::unique_ptr<ProcessPool>> ProcessPool::Create(PoolOptions given) {
+  TUTTI_ASSIGN_OR_RETURN(const PoolOptions options, Complete(std::move(given)));
   TUTTI_ASSIGN_OR_RETURN(auto ends, Channel::Pair());
   auto& [ours, theirs] = ends;
   const pid_t self = getpid();
@@ -173,8 +186,13 @@ absl::StatusOr<Recognizer::SpeechResult> ProcessPool::DetectSpeech(AudioInput in
   return Unimplemented("{}: a process pool finds no speech without recognising it", input.name());
 }
 
-RecognizerStats ProcessPool::stats() const { return {.pending = requests_->pending()}; }
+RecognizerStats ProcessPool::stats() const {
+  const PoolStats pool = pool_stats();
+  return {.pending = requests_->pending(),
+          .processes = static_cast<int64_t>(pool.pids.size()),
+          .processes_died = pool.died};
+}
 
-int ProcessPool::threads() const { return options_.processes * std::max(options_.recognizer.threads, 1); }
+int ProcessPool::threads() const { return options_.processes * options_.recognizer.threads; }
 
 }  // namespace tutti

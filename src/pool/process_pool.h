@@ -32,7 +32,7 @@ class ProcessPool final : public Recognizer {
  public:
   // Forks, so no other thread may run in this process. Returns when the models are loaded, with their error if they are
   // not; workers come up meanwhile.
-  static absl::StatusOr<std::unique_ptr<ProcessPool>> Create(const PoolOptions& options);
+  static absl::StatusOr<std::unique_ptr<ProcessPool>> Create(PoolOptions options);
   ~ProcessPool() override;
 
   absl::StatusOr<Transcript> Transcribe(AudioInput input, const TranscribeOptions& options) override;

@@ -28,9 +28,8 @@ constexpr int kLeastOpenFiles = 512;         // that a front may be expected to 
 
 HandOutOptions ForHandOut(const PoolOptions& options) {
   return {.processes = options.processes,
-          .least_recordings = std::max(options.recognizer.threads, 1) + 1,
-          .most_recordings =
-              std::clamp(kLeastOpenFiles / options.processes, std::max(options.recognizer.threads, 1) + 1, 32),
+          .least_recordings = options.recognizer.threads + 1,
+          .most_recordings = std::clamp(kLeastOpenFiles / options.processes, options.recognizer.threads + 1, 32),
           .credit_seconds = options.credit_seconds,
           .retries = options.retries};
 }
@@ -129,6 +128,7 @@ void Supervisor::Poll() {
     }
   }
   if (poll(fds.data(), fds.size(), static_cast<int>(kTick.count())) <= 0) return;
+  ReachSyncPoint(options_.recognizer.sync_points, "Supervisor:reading");
   if (fds[0].revents != 0) {
     eventfd_t count = 0;
     eventfd_read(wake_.get(), &count);
@@ -174,9 +174,10 @@ void Supervisor::CheckHealth(int64_t id, WorkerLink& worker) {
   }
   if (auto complaint = worker.health.Complaint(options_, audio_ms)) return Kill(id, worker, *std::move(complaint));
   const auto beyond = [](int64_t value, int64_t limit) { return limit > 0 && value >= limit; };
-  worker.retiring = worker.retiring || beyond(worker.finished, options_.recycle_recordings) ||
-                    beyond(worker.health.age().count(), options_.recycle_age.count()) ||
-                    beyond(worker.resident_bytes, options_.recycle_resident_bytes);
+  worker.retiring =
+      worker.retiring || (worker.finished > 0 && (beyond(worker.finished, options_.recycle_recordings) ||
+                                                  beyond(worker.health.age().count(), options_.recycle_age.count()) ||
+                                                  beyond(worker.resident_bytes, options_.recycle_resident_bytes)));
   if (worker.retiring && running.empty()) worker.channel.Close();  // its sign to leave
 }
 
@@ -290,6 +291,7 @@ void Supervisor::HandleEnd(const WorkerEnded& ended) {
     } else if (verdict.condemned) {
       ++stats_.quarantined;
       Publish();  // whoever hears of the failure finds it counted
+      TellProgress(job);
       job.request->Fail(DeathOf(job.request->name(), job, verdict, worker, how, out_of_memory));
       jobs_.erase(verdict.id);
     } else {

@@ -62,6 +62,7 @@ class Supervisor {
     Progress told;
     int64_t segments_told = 0;  // over all attempts: what an attempt repeats is not told again
     int64_t segments_seen = 0;  // in this attempt
+    int attempts = 0;           // begun
     bool cancel_sent = false;
   };
   struct NewJob {

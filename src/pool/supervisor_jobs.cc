@@ -74,6 +74,7 @@ bool Supervisor::StartJobAt(int64_t job_id, int64_t id, WorkerLink& worker) {
   auto sheet = JobSheet::Create();
   if (!sheet.ok()) return fail(sheet.status());
   const int audio = file ? file.get() : job.shared_audio.get();
+  ReachSyncPoint(options_.recognizer.sync_points, "Supervisor:handing_out");
   const absl::Status sent = worker.channel.Send(*start, {(*sheet)->fd(), audio}, false);
   if (absl::IsInvalidArgument(sent)) return fail(sent);
   if (!sent.ok()) {  // full, or dead: its end is on the way
@@ -81,6 +82,7 @@ bool Supervisor::StartJobAt(int64_t job_id, int64_t id, WorkerLink& worker) {
     return false;
   }
   job.sheet = *std::move(sheet);
+  ++job.attempts;
   job.segments_seen = 0;
   job.cancel_sent = false;
   return true;
@@ -149,12 +151,9 @@ void Supervisor::HandleDone(int64_t id, WorkerLink& worker, const JobDone& done)
 }
 
 void Supervisor::TellProgress(Job& job) {
-  const Progress progress = job.sheet->progress();
-  const auto same = [](const Progress& a, const Progress& b) {
-    return a.audio_ms_decoded == b.audio_ms_decoded && a.segments_found == b.segments_found &&
-           a.segments_done == b.segments_done;
-  };
-  if (!job.request->options().progress || same(progress, job.told)) return;
+  Progress progress = job.sheet->progress();
+  progress.attempts = job.attempts;
+  if (!job.request->options().progress || progress == job.told) return;
   job.told = progress;
   job.request->Relay(progress);
 }

@@ -17,6 +17,7 @@
 
 #include "base/cpu_affinity.h"
 #include "base/mutex.h"
+#include "base/sync_point.h"
 #include "engine/audio_input.h"
 #include "engine/recognizer_impl.h"
 #include "pool/job_sheet.h"
@@ -48,8 +49,11 @@ void TakeShareOfCpus(int slot, int threads) {
 // threads send what they have finished.
 class WorkerProcess {
  public:
-  WorkerProcess(Channel channel, UniqueFd statm, std::unique_ptr<Recognizer> recognizer)
-      : channel_(std::move(channel)), statm_(std::move(statm)), recognizer_(std::move(recognizer)) {}
+  WorkerProcess(Channel channel, UniqueFd statm, std::unique_ptr<Recognizer> recognizer, SyncPoints* sync_points)
+      : channel_(std::move(channel)),
+        statm_(std::move(statm)),
+        sync_points_(sync_points),
+        recognizer_(std::move(recognizer)) {}
 
   [[noreturn]] void Run(std::chrono::milliseconds beat) {
     while (true) {
@@ -93,6 +97,7 @@ class WorkerProcess {
   }
 
   void Start(StartJob& start, std::vector<UniqueFd> fds) {
+    ReachSyncPoint(sync_points_, "WorkerProcess:started");
     auto sheet = JobSheet::Adopt(std::move(fds[0]));
     if (!sheet.ok()) Die(kOutOfMemoryExit, Message(sheet.status()) + "\n");
     const auto job = std::make_shared<Job>(Job{.id = start.job, .sheet = *std::move(sheet)});
@@ -130,7 +135,9 @@ class WorkerProcess {
     const std::string bytes = EncodeResult(result);
     const auto offset = job.sheet->Append(bytes);
     if (!offset.ok()) Die(kOutOfMemoryExit, Message(offset.status()) + "\n");
+    ReachSyncPoint(sync_points_, "WorkerProcess:result_written");
     Send(JobDone{.job = job.id, .offset = *offset, .size = static_cast<int64_t>(bytes.size())});
+    ReachSyncPoint(sync_points_, "WorkerProcess:result_sent");
   }
 
   int64_t ResidentBytes() const {
@@ -143,6 +150,7 @@ class WorkerProcess {
 
   const Channel channel_;
   const UniqueFd statm_;
+  SyncPoints* const sync_points_;
   Mutex send_mu_;                                            // keeps senders apart
   std::map<int64_t, std::weak_ptr<Transcription>> running_;  // the main thread's
   const std::unique_ptr<Recognizer> recognizer_;
@@ -158,7 +166,6 @@ void RunWorker(Channel channel, UniqueFd log, pid_t parent, int slot, const Pool
   std::set_new_handler(OutOfMemory);
   UniqueFd statm(open("/proc/self/statm", O_RDONLY | O_CLOEXEC));
   RecognizerOptions own = options.recognizer;
-  own.threads = std::max(own.threads, 1);
   own.max_pending = 1'000'000;  // the front keeps the bound
   if (own.pin_threads) TakeShareOfCpus(slot, own.threads);
   if (const absl::Status limited = LimitResources(options.worker_memory_bytes); !limited.ok()) {
@@ -167,7 +174,7 @@ void RunWorker(Channel channel, UniqueFd log, pid_t parent, int slot, const Pool
   const absl::Status sandboxed = ForbidSystemCalls();
   auto recognizer = CreateRecognizer(own, parts);
   if (!recognizer.ok()) Die(EXIT_FAILURE, Message(recognizer.status()) + "\n");
-  WorkerProcess worker(std::move(channel), std::move(statm), *std::move(recognizer));
+  WorkerProcess worker(std::move(channel), std::move(statm), *std::move(recognizer), own.sync_points);
   worker.Send(WorkerUp{sandboxed.ok()});
   worker.Run(options.beat);
 }

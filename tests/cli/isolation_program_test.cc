@@ -64,6 +64,19 @@ TEST(IsolationProgram, TheSummaryTellsOfTheProcesses) {
   EXPECT_EQ(json["pool"]["died"], 0);
 }
 
+TEST(IsolationProgram, ProcessesAreReplacedAfterTheirNumberOfRecordingsAndTextsStayTheSame) {
+  const testing::Folder folder;
+  const std::string summary = folder / "summary.json";
+  const Ended threads = Program(Transcribe({kAudioFolder})).Wait();
+  const Ended processes = Program(Transcribe({"--isolation", "process", "--processes", "1", "--recycle-after", "1",
+                                              "--summary", summary, kAudioFolder}))
+                              .Wait();
+  EXPECT_EQ(processes.out, threads.out);
+  const Json pool = Json::parse(testing::BytesOf(summary))["pool"];
+  EXPECT_GT(pool["recycled"], 0);
+  EXPECT_EQ(pool["died"], 0);
+}
+
 TEST(IsolationProgram, FlagsOfAPoolNeedAPool) {
   const Ended ended = Program(Transcribe({"--processes", "2", kAudioFolder + "speech.mp3"})).Wait();
   EXPECT_EQ(ended.exit_code, 2);

@@ -105,6 +105,21 @@ TEST(ProcessPool, APoisonedRecordingIsGivenUpAndAllOthersFinish) {
   EXPECT_EQ(pool->pool_stats().quarantined, 1);
 }
 
+TEST(ProcessPool, ProgressTellsHowOftenARecordingWasBegun) {
+  PoolOptions options = FakePoolOptions([](const ScatteredBatch& batch) {
+    if (HasRecordingOf(batch, kPoisonMs)) DieOf(SIGKILL);
+  });
+  options.retries = 2;
+  const auto pool = MakePool(options);
+  int attempts = 0;
+  TranscribeOptions transcribe;
+  transcribe.progress = [&attempts](const Progress& progress) { attempts = progress.attempts; };
+  EXPECT_TRUE(pool->Transcribe(Tone(0, 500), transcribe).ok());
+  EXPECT_EQ(attempts, 1);
+  EXPECT_FALSE(pool->Transcribe(Tone(1, kPoisonMs), transcribe).ok());
+  EXPECT_EQ(attempts, 3);
+}
+
 TEST(ProcessPool, AWorkerThatHangsIsEndedAndItsRecordingGivenUp) {
   PoolOptions options = FakePoolOptions([](const ScatteredBatch& batch) {
     while (HasRecordingOf(batch, kPoisonMs)) std::this_thread::sleep_for(milliseconds(10));
@@ -181,6 +196,31 @@ TEST(ProcessPool, AWorkerIsReplacedAfterItsNumberOfRecordings) {
   const auto pool = MakePool(options);
   for (const auto& handle : SubmitTones(*pool, 40)) EXPECT_TRUE(handle->Wait().ok());
   EXPECT_TRUE(Eventually([&] { return pool->pool_stats().recycled > 0 && pool->pool_stats().pids.size() == 2; }));
+  EXPECT_EQ(pool->pool_stats().died, 0);
+}
+
+TEST(ProcessPool, AWorkerIsReplacedAtItsAge) {
+  PoolOptions options = FakePoolOptions();
+  options.recycle_age = milliseconds(100);
+  const auto pool = MakePool(options);
+  ASSERT_TRUE(Eventually([&] {
+    EXPECT_TRUE(pool->Transcribe(Tone(1, 500), {}).ok());
+    return pool->pool_stats().recycled > 2;
+  }));
+  EXPECT_EQ(pool->pool_stats().died, 0);
+}
+
+// Every worker is beyond such a limit from its birth.
+TEST(ProcessPool, AWorkerIsReplacedBeyondItsMemoryButNotBeforeItHasDoneSomething) {
+  PoolOptions options = FakePoolOptions();
+  options.recycle_resident_bytes = 1;
+  const auto pool = MakePool(options);
+  for (const auto& handle : SubmitTones(*pool, 10)) EXPECT_TRUE(handle->Wait().ok());
+  ASSERT_TRUE(Eventually([&] { return pool->pool_stats().recycled > 0 && pool->pool_stats().pids.size() == 2; }));
+  std::this_thread::sleep_for(3 * options.beat);  // one more may have been about to go
+  const int64_t started = pool->pool_stats().started;
+  std::this_thread::sleep_for(3 * options.beat);
+  EXPECT_EQ(pool->pool_stats().started, started);
   EXPECT_EQ(pool->pool_stats().died, 0);
 }
 
