@@ -154,7 +154,7 @@ void Server::Parts::Begin(Tcp::socket socket) {
 }
 
 Awaitable<void> Server::Parts::SignalLoop() {
-  while (true) {
+  while (!ended) {  // the end may come during a reload, when nothing waits that it could cancel
     const auto [error, signal] = co_await signals.async_wait(kAsTuple);
     if (error) co_return;
     const Json line = {{"number", signal}};

@@ -1,7 +1,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <csignal>
+#include <latch>
+#include <thread>
 
 #include "service/keys.h"
 #include "tests/server/fake_server.h"
@@ -155,6 +158,23 @@ TEST_F(ReloadTest, ModelsThatCannotBeLoadedStayAsTheyWereAndTheRestCounts) {
   EXPECT_TRUE(Becomes(big_, 413));
   EXPECT_EQ(server_->Get(kFake).status, 200);
   EXPECT_THAT(Log(), HasSubstr("models.model: there is no missing"));
+}
+
+// The drain ends while the options are being read, that is while no signal is waited for.
+TEST(ReloadAtTheEndTest, AReloadThatOutlastsTheDrainKeepsNobodyUp) {
+  std::latch reading(1), drained(1);
+  FakeServer server(QuietOptions(), [&] {
+    reading.count_down();
+    drained.wait();
+    return absl::StatusOr<ServeOptions>(QuietOptions());
+  });
+  ASSERT_EQ(server.Get("/healthz").status, 200);
+  ASSERT_EQ(kill(getpid(), SIGHUP), 0);
+  reading.wait();
+  server.server().Stop();
+  std::this_thread::sleep_for(std::chrono::milliseconds(500));
+  drained.count_down();
+  EXPECT_TRUE(server.Join());
 }
 
 }  // namespace
