@@ -2,22 +2,52 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
+#include <limits>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <utility>
 
 #include "cli/exit_codes.h"
 #include "cli/model_registry.h"
 #include "cli/usage_error.h"
+#include "pool/forker.h"
+#include "pool/process_pool.h"
+#include "server/listener.h"
 #include "server/server.h"
 #include "service/config.h"
+#include "service/log.h"
 
 namespace tutti {
 namespace {
 
 constexpr const char* kDefaultModel = "demo-paraformer";
 
+// Where recordings run in processes, which a forker makes.
+absl::StatusOr<std::shared_ptr<Recognizer>> MakePool(const ServeOptions::Models& models, RecognizerOptions recognizer,
+                                                     Forker& forker, const Log& log) {
+  PoolOptions options;
+  options.recognizer = std::move(recognizer);
+  options.streams = true;
+  options.processes = models.processes;
+  options.retries = models.retries;
+  options.worker_memory_bytes = static_cast<int64_t>(models.process_memory * 1e6);
+  options.recycle_recordings = models.recycle_after;
+  options.recycle_age = std::chrono::milliseconds(static_cast<int64_t>(models.recycle_minutes * 60'000));
+  options.recycle_resident_bytes = static_cast<int64_t>(models.recycle_memory * 1e6);
+  // Recordings that are made to end processes may come without end; they shall not end the service.
+  options.max_deaths_in_a_row = std::numeric_limits<int>::max();
+  options.on_log = [&log](std::string_view line) {
+    log.Write(LogLevel::kWarning, "process", {{"what", std::string(line)}});
+  };
+  TUTTI_ASSIGN_OR_RETURN(std::shared_ptr<Recognizer> pool, ProcessPool::Create(std::move(options), &forker));
+  return pool;
+}
+
 // "NAME=PATH", a registered name, or a path, whose last part is the name then.
-absl::StatusOr<LoadedModel> Load(const ServeOptions& options, const std::string& given) {
+absl::StatusOr<LoadedModel> Load(const ServeOptions& options, const std::string& given, const RecognizerMaker& make) {
   TUTTI_ASSIGN_OR_RETURN(const ModelRegistry registry, ModelRegistry::Load(ModelRegistry::SearchFolders()));
   const size_t equals = given.find('=');
   const std::string where = equals == std::string::npos ? given : given.substr(equals + 1);
@@ -32,7 +62,7 @@ absl::StatusOr<LoadedModel> Load(const ServeOptions& options, const std::string&
     if (!found.ok()) return WithContext(found.status(), "models.vad");
     vad = *found;
   }
-  return LoadModel(options, std::move(name), *model, vad);
+  return LoadModel(options, std::move(name), *model, vad, make);
 }
 
 std::string GroupOf(const std::string& section) {
@@ -91,7 +121,20 @@ int ServeCommand::Run() const {
     return kExitOk;
   }
   if (const absl::Status status = Validate(*options); !status.ok()) return UsageError(status);
-  const auto server = Server::Create(*options, Load, read);
+  const Log process_log(stderr, options->log.level == "error" ? LogLevel::kError : LogLevel::kWarning);
+  std::unique_ptr<Forker> forker;  // stays null with threads
+  if (options->models.isolation == "process") {
+    auto forked = Forker::Create([&options] { return BecomeUser(options->security.user); });
+    if (!forked.ok()) return CannotStart(forked.status());
+    forker = *std::move(forked);
+  }
+  const auto load = [&forker, &process_log](const ServeOptions& now, const std::string& given) {
+    return Load(now, given, [&](const RecognizerOptions& recognizer) -> absl::StatusOr<std::shared_ptr<Recognizer>> {
+      if (forker != nullptr) return MakePool(now.models, recognizer, *forker, process_log);
+      return Recognizer::Create(recognizer);
+    });
+  };
+  const auto server = Server::Create(*options, load, read);
   if (!server.ok()) return CannotStart(server.status());
   fmt::print(stderr, "tutti: serving at {}\n", (*server)->url());
   return (*server)->Run() ? kExitOk : kExitFailed;

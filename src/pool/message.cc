@@ -50,6 +50,11 @@ void Fields(Archive& a, TranscribeOptions& m) {
   a(m.max_duration_ms), a.Enum(m.priority, Priority::kBatch);
 }
 template <typename Archive>
+void Fields(Archive& a, RecognizerOptions& m) {
+  a(m.model), a(m.vad), a.Enum(m.compute_type, ComputeType::kInt8), a(m.threads), a(m.decode_threads);
+  a(m.pin_threads), a(m.latency), a(m.batch_seconds), a(m.queue_seconds), a(m.queue_bytes);
+}
+template <typename Archive>
 void Fields(Archive& a, Token& m) {
   a(m.text), a(m.start_ms), a(m.end_ms), a(m.score);
 }
@@ -115,6 +120,14 @@ void Fields(Archive& a, SegmentReady& m) {
 template <typename Archive>
 void Fields(Archive& a, JobDone& m) {
   a(m.job), a(m.offset), a(m.size);
+}
+template <typename Archive>
+void Fields(Archive& a, MakeNursery& m) {
+  a(m.recognizer), a(m.worker_memory_bytes), a(m.beat_ms);
+}
+template <typename Archive>
+void Fields(Archive& a, NurseryMade& m) {
+  a(m.pid);
 }
 
 namespace {

@@ -79,8 +79,18 @@ struct JobDone {
   int64_t offset = 0, size = 0;
 };
 
+// Front → forker, and back; NurseryFailed is the other answer. NurseryMade carries the socket to the nursery.
+struct MakeNursery {
+  RecognizerOptions recognizer;  // without max_pending and sync_points
+  int64_t worker_memory_bytes = 0;
+  int64_t beat_ms = 0;
+};
+struct NurseryMade {
+  int64_t pid = 0;
+};
+
 using PoolMessage = std::variant<NurseryReady, NurseryFailed, WorkerBorn, WorkerEnded, ForkWorker, KillWorker, StartJob,
-                                 CancelJob, WorkerUp, WorkerBeat, SegmentReady, JobDone>;
+                                 CancelJob, WorkerUp, WorkerBeat, SegmentReady, JobDone, MakeNursery, NurseryMade>;
 
 inline constexpr size_t kMaxMessageBytes = 64 << 10;
 

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <sys/types.h>
+
 #include "pool/channel.h"
 #include "pool/pool_options.h"
 
@@ -11,5 +13,14 @@ namespace tutti {
 //
 // `parent` is the front. `options` are used as they were at the fork.
 [[noreturn]] void RunNursery(Channel front, pid_t parent, const PoolOptions& options);
+
+// One as its front has it.
+struct NurseryProcess {
+  Channel channel;
+  pid_t pid = 0;
+};
+
+// Forks one from this process, in which no thread may run.
+absl::StatusOr<NurseryProcess> ForkNursery(const PoolOptions& options);
 
 }  // namespace tutti

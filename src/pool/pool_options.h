@@ -20,6 +20,8 @@ struct PoolOptions {
   // Makes the models, in a process without threads; it must start none that outlive it. None: as `recognizer` names
   // them.
   std::function<absl::StatusOr<RecognizerParts>()> load;
+  // The VAD model is loaded in the front as well, for OpenStream; it decodes nothing.
+  bool streams = false;
 
   // A recording that has ended a worker when it was alone in it gets so many further attempts.
   int retries = 2;
@@ -43,7 +45,8 @@ struct PoolOptions {
   std::chrono::milliseconds recycle_age{0};
   int64_t recycle_resident_bytes = 0;  // the models count: they are in each worker's memory, though there once
 
-  // Lines that workers write to standard error. Called from the pool's thread; none: they go to standard error.
+  // Lines that workers write to standard error, and how they ended when nobody asked them to. Called from the pool's
+  // thread; none: they go to standard error.
   std::function<void(std::string_view line)> on_log;
 };
 

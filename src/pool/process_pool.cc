@@ -4,18 +4,17 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
 #include <csignal>
-#include <cstring>
 #include <system_error>
 #include <utility>
 
 #include "base/cpu_affinity.h"
+#include "engine/detect_speech.h"
 #include "engine/in_flight.h"
 #include "engine/recognizer_impl.h"
 #include "models/vad_state_machine.h"
-#include "pool/nursery.h"
+#include "pool/forker.h"
 
 namespace tutti {
 namespace {
@@ -96,32 +95,28 @@ absl::StatusOr<NurseryReady> AwaitModels(const Channel& nursery, pid_t pid) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<ProcessPool>> ProcessPool::Create(PoolOptions given) {
+absl::StatusOr<std::unique_ptr<ProcessPool>> ProcessPool::Create(PoolOptions given, Forker* forker) {
   TUTTI_ASSIGN_OR_RETURN(const PoolOptions options, Complete(std::move(given)));
-  TUTTI_ASSIGN_OR_RETURN(auto ends, Channel::Pair());
-  auto& [ours, theirs] = ends;
-  const pid_t self = getpid();
-  const pid_t pid = fork();
-  if (pid < 0) return ResourceExhausted("process pool: cannot fork: {}", std::strerror(errno));
-  if (pid == 0) {
-    ours.Close();
-    RunNursery(std::move(theirs), self, options);
-  }
-  theirs.Close();
-  TUTTI_ASSIGN_OR_RETURN(NurseryReady models, AwaitModels(ours, pid));
-  std::unique_ptr<ProcessPool> pool(new ProcessPool(options, std::move(models), std::move(ours), pid));
+  TUTTI_ASSIGN_OR_RETURN(NurseryProcess nursery, forker != nullptr ? forker->Fork(options) : ForkNursery(options));
+  TUTTI_ASSIGN_OR_RETURN(NurseryReady models, AwaitModels(nursery.channel, nursery.pid));
+  std::unique_ptr<ProcessPool> pool(new ProcessPool(options, std::move(models), std::move(nursery)));
   TUTTI_RETURN_IF_ERROR(pool->Start());
   return pool;
 }
 
-ProcessPool::ProcessPool(const PoolOptions& options, NurseryReady models, Channel nursery, pid_t nursery_pid)
+ProcessPool::ProcessPool(const PoolOptions& options, NurseryReady models, NurseryProcess nursery)
     : options_(options),
       models_(std::move(models)),
-      nursery_pid_(nursery_pid),
+      nursery_pid_(nursery.pid),
       requests_(std::make_shared<RequestTable>(options.recognizer.max_pending)),
-      supervisor_(std::move(nursery), nursery_pid, options) {}
+      supervisor_(std::move(nursery.channel), nursery.pid, options) {}
 
 absl::Status ProcessPool::Start() {
+  // Before there are threads: what goes wrong here leaves nothing but the nursery.
+  if (options_.streams && !options_.recognizer.vad.empty()) {
+    TUTTI_ASSIGN_OR_RETURN(RecognizerParts parts, LoadParts({.model = "", .vad = options_.recognizer.vad}));
+    stream_vad_ = std::move(parts.vad);
+  }
   const BlockSignals signals;
   try {
     requests_->Start([this] { supervisor_.DropStopped(); });
@@ -178,8 +173,10 @@ void ProcessPool::TranscribeFiles(std::span<const std::string> files, const Tran
   }
 }
 
-absl::StatusOr<std::unique_ptr<VadSession>> ProcessPool::OpenStream(const VadOptions&) {
-  return Unimplemented("OpenStream: a process pool has no models in this process");
+absl::StatusOr<std::unique_ptr<VadSession>> ProcessPool::OpenStream(const VadOptions& options) {
+  if (!options_.streams) return Unimplemented("OpenStream: a process pool has no models in this process");
+  if (stream_vad_ == nullptr) return FailedPrecondition("OpenStream: no VAD model is loaded");
+  return OpenVadSession(stream_vad_, options, options_.recognizer.sync_points);
 }
 
 absl::StatusOr<Recognizer::SpeechResult> ProcessPool::DetectSpeech(AudioInput input, const TranscribeOptions&) {

@@ -8,11 +8,14 @@
 
 #include "base/status.h"
 #include "engine/request_table.h"
+#include "pool/nursery.h"
 #include "pool/pool_options.h"
 #include "pool/supervisor.h"
 #include "tutti/recognizer.h"
 
 namespace tutti {
+
+class Forker;
 
 // A recogniser whose work is done in other processes, so that what ends one of them costs a retry and nothing else:
 // a decoder's bug, a recording that is made to crash it, the system's want of memory.
@@ -26,13 +29,13 @@ namespace tutti {
 // message tells signal, stage and last words. When the nursery dies, or workers die without end, everything pending and
 // everything submitted later fails with Unavailable. A file must be a regular one: it may have to be read twice.
 //
-// Thread-safe like every Recognizer. All processes end with the thread that called Create, or before: let it be one
-// that outlives the pool.
+// Thread-safe like every Recognizer. All processes end with the thread that called Create, or with the
+// forker's, or before: let it be one that outlives the pool.
 class ProcessPool final : public Recognizer {
  public:
-  // Forks, so no other thread may run in this process. Returns when the models are loaded, with their error if they are
-  // not; workers come up meanwhile.
-  static absl::StatusOr<std::unique_ptr<ProcessPool>> Create(PoolOptions options);
+  // Forks, so no other thread may run in this process, unless there is a forker to do it. Returns when the models are
+  // loaded, with their error if they are not; workers come up meanwhile.
+  static absl::StatusOr<std::unique_ptr<ProcessPool>> Create(PoolOptions options, Forker* forker = nullptr);
   ~ProcessPool() override;
 
   absl::StatusOr<Transcript> Transcribe(AudioInput input, const TranscribeOptions& options) override;
@@ -40,7 +43,7 @@ class ProcessPool final : public Recognizer {
                                                         OnDone on_done) override;
   void TranscribeFiles(std::span<const std::string> files, const TranscribeOptions& options,
                        const OnResult& on_result) override;
-  // Unimplemented: a stream belongs to the process that has the models.
+  // Unimplemented without PoolOptions::streams: a stream belongs to a process that has the VAD model.
   absl::StatusOr<std::unique_ptr<VadSession>> OpenStream(const VadOptions& options) override;
   absl::StatusOr<SpeechResult> DetectSpeech(AudioInput input, const TranscribeOptions& options) override;
 
@@ -53,7 +56,7 @@ class ProcessPool final : public Recognizer {
   pid_t nursery_pid() const { return nursery_pid_; }
 
  private:
-  ProcessPool(const PoolOptions& options, NurseryReady models, Channel nursery, pid_t nursery_pid);
+  ProcessPool(const PoolOptions& options, NurseryReady models, NurseryProcess nursery);
 
   absl::Status Start();
   absl::StatusOr<std::shared_ptr<Request>> Accept(bool wait, AudioInput input, const TranscribeOptions& options,
@@ -63,6 +66,7 @@ class ProcessPool final : public Recognizer {
   const NurseryReady models_;
   const pid_t nursery_pid_;
   const std::shared_ptr<RequestTable> requests_;
+  std::shared_ptr<const FsmnVad> stream_vad_;  // Start's; constant after it
   Supervisor supervisor_;
   std::thread supervising_;
 };

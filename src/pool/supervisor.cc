@@ -282,6 +282,7 @@ void Supervisor::HandleEnd(const WorkerEnded& ended) {
   const int status = static_cast<int>(ended.wait_status);
   std::string how = ended.error.empty() ? DescribeEnd(status) : "could not be started: " + ended.error;
   if (!worker.killed_for.empty()) how = worker.killed_for + " and was killed";
+  if (options_.on_log) options_.on_log(fmt::format("process {} {}", worker.pid, how));
   const bool out_of_memory = how == "ran out of memory";
   for (const HandOut::Verdict& verdict : verdicts) {
     Job& job = jobs_.at(verdict.id);

@@ -116,6 +116,22 @@ bool IsLoopback(const std::string& host) {
   return host == "localhost" || host == "::1";
 }
 
+absl::Status CheckIsolation(const ServeOptions::Models& models) {
+  if (models.isolation == "process") return absl::OkStatus();
+  const std::pair<bool, const char*> set[] = {{models.processes > 0, "processes"},
+                                              {models.process_memory > 0, "process_memory"},
+                                              {models.recycle_after > 0, "recycle_after"},
+                                              {models.recycle_minutes > 0, "recycle_minutes"},
+                                              {models.recycle_memory > 0, "recycle_memory"}};
+  for (const auto& [is_set, name] : set) {
+    if (is_set) {
+      return InvalidArgument("models.{} is set, models.isolation is {}: only `process` has a use for it", name,
+                             models.isolation);
+    }
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<ServeOptions> ResolveServeOptions(const ServeOptions& defaults, const std::string& config_file,
@@ -158,6 +174,7 @@ absl::Status Validate(const ServeOptions& options) {
         listen.host);
   }
   if (options.models.model.empty()) return InvalidArgument("models.model: empty, expected at least one model");
+  TUTTI_RETURN_IF_ERROR(CheckIsolation(options.models));
   if (!options.files.jobs.empty() && options.files.spool.empty()) {
     return InvalidArgument(
         "files.jobs is set, files.spool is not: jobs need a folder that keeps their audio over a restart");

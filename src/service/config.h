@@ -28,6 +28,14 @@ struct ServeOptions {
     int threads = 0;
     int decode_threads = 0;
     double batch_seconds = 60;
+    std::string isolation = "thread";  // who decodes and recognises: thread|process
+    // Of processes. MB count in millions.
+    int processes = 0;  // 0: as many as the cores allow
+    int retries = 2;
+    double process_memory = 0;
+    int recycle_after = 0;
+    double recycle_minutes = 0;
+    double recycle_memory = 0;
   } models;
   struct Limits {
     int64_t max_body_bytes = int64_t{512} << 20;

@@ -209,6 +209,10 @@ std::string ComputeTypeProblem(const std::string& value) {
   return ParseComputeType(value).ok() ? "" : "auto, f32, bf16 or int8";
 }
 
+std::string IsolationProblem(const std::string& value) {
+  return value == "thread" || value == "process" ? "" : "thread or process";
+}
+
 std::string OriginProblem(const std::string& value) {
   if (value == "*") return "";
   const size_t scheme = value.starts_with("https://") ? 8 : value.starts_with("http://") ? 7 : 0;
@@ -245,6 +249,20 @@ std::vector<ServeSetting> MakeSettings() {
                                                            "threads that decode audio; 0: as many as threads"),
       Number<Field<&O::models, &O::Models::batch_seconds>>("models", "batch_seconds", false,
                                                            "audio that a batch holds at most"),
+      Text<Field<&O::models, &O::Models::isolation>>(
+          "models", "isolation", "thread; process: decodes and recognises in processes that may end", IsolationProblem),
+      Whole<Field<&O::models, &O::Models::processes>>("models", "processes", 0, 256,
+                                                      "of a model, with `threads` each (0: one); 0: all cores"),
+      Whole<Field<&O::models, &O::Models::retries>>("models", "retries", 0, 1000,
+                                                    "of a recording that ended its process, alone in one"),
+      Number<Field<&O::models, &O::Models::process_memory>>("models", "process_memory", true,
+                                                            "MB of a process beyond the models; 0: no limit"),
+      Whole<Field<&O::models, &O::Models::recycle_after>>("models", "recycle_after", 0, 1'000'000'000,
+                                                          "recordings until a process is replaced; 0: never"),
+      Number<Field<&O::models, &O::Models::recycle_minutes>>("models", "recycle_minutes", true,
+                                                             "until a process is replaced; 0: never"),
+      Number<Field<&O::models, &O::Models::recycle_memory>>(
+          "models", "recycle_memory", true, "MB, models included, at which a process is replaced; 0: never"),
 
       Size<Field<&O::limits, &O::Limits::max_body_bytes>>("limits", "max_body_bytes", "of one request"),
       Number<Field<&O::limits, &O::Limits::max_audio_seconds>>("limits", "max_audio_seconds", false,
@@ -293,6 +311,8 @@ std::vector<ServeSetting> MakeSettings() {
 // What is opened or given up once, at the start; everything else can change while the service runs.
 bool NeedsRestart(const ServeSetting& setting) {
   if (setting.section == "listen") return setting.name != "max_connections" && setting.name != "insecure";
+  // The process that forks others has to be there before there are threads.
+  if (setting.name == "isolation") return true;
   return setting.section == "files" || setting.name == "webhook_secret" || setting.name == "user";
 }
 

@@ -70,6 +70,15 @@ struct Metrics::State {
                                                        .Name("tutti_network_seconds")
                                                        .Help("CPU time of the workers in the network since the start")
                                                        .Register(registry);
+  prometheus::Family<prometheus::Gauge>& processes = prometheus::BuildGauge()
+                                                         .Name("tutti_processes")
+                                                         .Help("Processes that take recordings, with isolation process")
+                                                         .Register(registry);
+  prometheus::Family<prometheus::Gauge>& processes_died =
+      prometheus::BuildGauge()
+          .Name("tutti_processes_died")
+          .Help("Processes that died since the models were loaded, with isolation process")
+          .Register(registry);
   prometheus::Family<prometheus::Gauge>& info =
       prometheus::BuildGauge().Name("tutti_model_info").Help("1 for each model that is loaded").Register(registry);
   prometheus::Gauge& real_time = prometheus::BuildGauge()
@@ -137,6 +146,8 @@ void Metrics::SetModel(const std::string& name, const std::string& compute_type,
   const double room = static_cast<double>(stats.batches) * stats.batch_budget_seconds;
   state_->batch_fill.Add({{"model", name}}).Set(room > 0 ? stats.batched_seconds / room : 0);
   state_->network.Add({{"model", name}}).Set(stats.network_seconds);
+  state_->processes.Add({{"model", name}}).Set(static_cast<double>(stats.processes));
+  state_->processes_died.Add({{"model", name}}).Set(static_cast<double>(stats.processes_died));
 }
 
 double Metrics::AudioPerSecond() const {

@@ -122,15 +122,14 @@ int64_t ModelTable::pending() const {
 }
 
 absl::StatusOr<LoadedModel> LoadModel(const ServeOptions& options, std::string name, const std::string& model,
-                                      const std::string& vad) {
+                                      const std::string& vad, const RecognizerMaker& make) {
   TUTTI_ASSIGN_OR_RETURN(const ComputeType compute_type, ParseComputeType(options.models.compute_type));
-  TUTTI_ASSIGN_OR_RETURN(std::shared_ptr<Recognizer> recognizer,
-                         Recognizer::Create({.model = model,
-                                             .vad = vad,
-                                             .compute_type = compute_type,
-                                             .threads = options.models.threads,
-                                             .decode_threads = options.models.decode_threads,
-                                             .batch_seconds = options.models.batch_seconds}));
+  TUTTI_ASSIGN_OR_RETURN(std::shared_ptr<Recognizer> recognizer, make({.model = model,
+                                                                       .vad = vad,
+                                                                       .compute_type = compute_type,
+                                                                       .threads = options.models.threads,
+                                                                       .decode_threads = options.models.decode_threads,
+                                                                       .batch_seconds = options.models.batch_seconds}));
   // Two batches for every worker, one that runs and one that forms.
   const double window = std::max(120.0, 2 * options.models.batch_seconds * recognizer->threads());
   auto dispatcher = std::make_unique<Dispatcher>(

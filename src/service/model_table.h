@@ -67,8 +67,11 @@ class ModelTable {
   bool draining_ TUTTI_GUARDED_BY(mu_) = false;
 };
 
+// Recognizer::Create, or what takes its place.
+using RecognizerMaker = std::function<absl::StatusOr<std::shared_ptr<Recognizer>>(const RecognizerOptions&)>;
+
 // With the recogniser options that ServeOptions mean, one model: `model` and `vad` are paths, vad may be empty.
 absl::StatusOr<LoadedModel> LoadModel(const ServeOptions& options, std::string name, const std::string& model,
-                                      const std::string& vad);
+                                      const std::string& vad, const RecognizerMaker& make);
 
 }  // namespace tutti

@@ -33,7 +33,7 @@ StartJob FullJob() {
 }
 
 TEST(PoolMessage, EachSurvivesTheWay) {
-  const std::array<PoolMessage, 12> messages = {
+  const std::array<PoolMessage, 14> messages = {
       NurseryReady{.model_name = "m", .compute_type = ComputeType::kInt8, .has_asr = true, .vad_options = {}},
       NurseryFailed{.code = 5, .message = "no model"},
       WorkerBorn{.worker = 3, .pid = 4711},
@@ -45,7 +45,11 @@ TEST(PoolMessage, EachSurvivesTheWay) {
       WorkerUp{.sandboxed = true},
       WorkerBeat{.resident_bytes = 1 << 30},
       SegmentReady{.job = 7, .offset = 4096, .size = 100},
-      JobDone{.job = 7, .offset = 4196, .size = 200}};
+      JobDone{.job = 7, .offset = 4196, .size = 200},
+      MakeNursery{.recognizer = {.model = "m", .vad = "v", .compute_type = ComputeType::kBf16, .threads = 3},
+                  .worker_memory_bytes = 1 << 30,
+                  .beat_ms = 200},
+      NurseryMade{.pid = 4711}};
   for (const PoolMessage& message : messages) {
     const std::string bytes = Encoded(message);
     const auto decoded = DecodeMessage(Bytes(bytes));
