@@ -106,8 +106,12 @@ class Isolation(unittest.TestCase):
                 server.wait_for('"reloaded"')
                 for done in pending:
                     done.result()
-            after = eventually(lambda: len(workers(server)) == 2 and workers(server))
-            self.assertFalse(set(before) & set(after))
+
+            def replaced():
+                now = workers(server)
+                return len(now) == 2 and not set(now) & set(before) and now
+
+            after = eventually(replaced)
             self.check(server, self.files[0])
             self.assertEqual(server.terminate(), 0)
             for process in after:

@@ -143,6 +143,7 @@ std::vector<std::string> RandomValues(const ServeSetting& setting, std::mt19937&
   static const std::map<std::string, std::vector<std::string>> kChoices = {
       {"insecure", {"true", "false"}},
       {"level", {"debug", "info", "warning", "error"}},
+      {"isolation", {"thread", "process"}},
       {"compute_type", {"auto", "f32", "bf16", "int8"}},
       {"cors_origins", {"*", "https://example.org", "http://localhost:3000"}},
       {"allow_url", {"example.org", "media.example.org"}}};
@@ -293,7 +294,7 @@ TEST(ConfigTest, AReloadTakesOverAllButWhatNeedsARestart) {
 TEST(ConfigTest, EverySettingCanBeCopied) {
   for (const ServeSetting& setting : ServeSettings()) {
     ServeOptions from, to;
-    for (const char* value : {"1", "2", "true", "text", "error", "f32", "https://a.example"}) {
+    for (const char* value : {"1", "2", "true", "text", "error", "f32", "process", "https://a.example"}) {
       if (setting.set(from, {value}).ok() && setting.toml(from) != setting.toml(to)) break;
     }
     ASSERT_NE(setting.toml(from), setting.toml(to)) << setting.flag();
