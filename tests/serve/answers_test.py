@@ -12,7 +12,7 @@ CLIENTS = 16
 class Answers(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.files = program.recordings(*((2, 1) if program.SMALL else (9, 3)))
+        cls.files = program.recordings(*((3, 0) if program.SMALL else (9, 3)))
         cls.expected = program.transcribe(cls.files)
         cls.server = program.Server("--log-level", "warning")
         cls.addClassCleanup(cls.server.__exit__)
