@@ -12,6 +12,7 @@
 #include <thread>
 
 namespace tutti {
+
 double SecondsSince(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }

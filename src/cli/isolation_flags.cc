@@ -6,10 +6,16 @@
 namespace tutti {
 namespace {
 
-constexpr int kDefaultRetries = 2;
 constexpr double kMaxMinutes = 366 * 24 * 60;
 
 }  // namespace
+
+void ProcessLimits::ApplyTo(PoolOptions& options) const {
+  options.worker_memory_bytes = static_cast<int64_t>(memory_mb * 1e6);
+  options.recycle_recordings = recycle_after;
+  options.recycle_age = std::chrono::milliseconds(static_cast<int64_t>(recycle_minutes * 60'000));
+  options.recycle_resident_bytes = static_cast<int64_t>(recycle_memory_mb * 1e6);
+}
 
 void IsolationFlags::AddTo(CLI::App& app) {
   app.add_option("--isolation", isolation_,
@@ -30,23 +36,23 @@ void IsolationFlags::AddTo(CLI::App& app) {
       ->option_text("N")
       ->default_str("2")
       ->group("Isolation");
-  app.add_option("--process-memory", memory_mb_,
+  app.add_option("--process-memory", limits_.memory_mb,
                  "MB that a process may take beyond the models before it is ended; 0: no limit")
       ->check(CLI::NonNegativeNumber)
       ->option_text("MB")
       ->default_str("0")
       ->group("Isolation");
-  app.add_option("--recycle-after", recycle_after_, "recordings after which a process is replaced; 0: never")
+  app.add_option("--recycle-after", limits_.recycle_after, "recordings after which a process is replaced; 0: never")
       ->check(CLI::NonNegativeNumber)
       ->option_text("N")
       ->default_str("0")
       ->group("Isolation");
-  app.add_option("--recycle-minutes", recycle_minutes_, "age at which a process is replaced; 0: never")
+  app.add_option("--recycle-minutes", limits_.recycle_minutes, "age at which a process is replaced; 0: never")
       ->check(CLI::Range(0.0, kMaxMinutes))
       ->option_text("MIN")
       ->default_str("0")
       ->group("Isolation");
-  app.add_option("--recycle-memory", recycle_memory_mb_,
+  app.add_option("--recycle-memory", limits_.recycle_memory_mb,
                  "MB of resident memory, the models included, at which a process is replaced; 0: never")
       ->check(CLI::NonNegativeNumber)
       ->option_text("MB")
@@ -58,10 +64,10 @@ absl::Status IsolationFlags::Check() const {
   if (by_processes()) return absl::OkStatus();
   const std::pair<bool, const char*> given[] = {{processes_ > 0, "--processes"},
                                                 {retries_ >= 0, "--retries"},
-                                                {memory_mb_ > 0, "--process-memory"},
-                                                {recycle_after_ > 0, "--recycle-after"},
-                                                {recycle_minutes_ > 0, "--recycle-minutes"},
-                                                {recycle_memory_mb_ > 0, "--recycle-memory"}};
+                                                {limits_.memory_mb > 0, "--process-memory"},
+                                                {limits_.recycle_after > 0, "--recycle-after"},
+                                                {limits_.recycle_minutes > 0, "--recycle-minutes"},
+                                                {limits_.recycle_memory_mb > 0, "--recycle-memory"}};
   for (const auto& [is_given, flag] : given) {
     if (is_given) return InvalidArgument("{} needs --isolation process", flag);
   }
@@ -77,11 +83,8 @@ absl::StatusOr<IsolationFlags::Made> IsolationFlags::Create(RecognizerOptions op
   PoolOptions pool_options;
   pool_options.processes = processes_;
   pool_options.recognizer = std::move(options);
-  pool_options.retries = retries_ >= 0 ? retries_ : kDefaultRetries;
-  pool_options.worker_memory_bytes = static_cast<int64_t>(memory_mb_ * 1e6);
-  pool_options.recycle_recordings = recycle_after_;
-  pool_options.recycle_age = std::chrono::milliseconds(static_cast<int64_t>(recycle_minutes_ * 60'000));
-  pool_options.recycle_resident_bytes = static_cast<int64_t>(recycle_memory_mb_ * 1e6);
+  if (retries_ >= 0) pool_options.retries = retries_;
+  limits_.ApplyTo(pool_options);
   TUTTI_ASSIGN_OR_RETURN(auto pool, ProcessPool::Create(std::move(pool_options)));
   made.pool = pool.get();
   made.recognizer = std::move(pool);

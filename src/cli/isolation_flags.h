@@ -11,6 +11,16 @@
 
 namespace tutti {
 
+// What a process may take, in the units that people give; 0: no limit, or never.
+struct ProcessLimits {
+  double memory_mb = 0;  // beyond the models
+  int64_t recycle_after = 0;
+  double recycle_minutes = 0;
+  double recycle_memory_mb = 0;
+
+  void ApplyTo(PoolOptions& options) const;
+};
+
 // Who does the work: threads of this process, or processes.
 class IsolationFlags {
  public:
@@ -35,10 +45,7 @@ class IsolationFlags {
   std::string isolation_ = "thread";
   int processes_ = 0;
   int retries_ = -1;
-  double memory_mb_ = 0;
-  int64_t recycle_after_ = 0;
-  double recycle_minutes_ = 0;
-  double recycle_memory_mb_ = 0;
+  ProcessLimits limits_;
 };
 
 }  // namespace tutti

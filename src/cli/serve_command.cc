@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <limits>
@@ -11,6 +10,7 @@
 #include <utility>
 
 #include "cli/exit_codes.h"
+#include "cli/isolation_flags.h"
 #include "cli/model_registry.h"
 #include "cli/usage_error.h"
 #include "pool/forker.h"
@@ -33,10 +33,11 @@ absl::StatusOr<std::shared_ptr<Recognizer>> MakePool(const ServeOptions::Models&
   options.streams = true;
   options.processes = models.processes;
   options.retries = models.retries;
-  options.worker_memory_bytes = static_cast<int64_t>(models.process_memory * 1e6);
-  options.recycle_recordings = models.recycle_after;
-  options.recycle_age = std::chrono::milliseconds(static_cast<int64_t>(models.recycle_minutes * 60'000));
-  options.recycle_resident_bytes = static_cast<int64_t>(models.recycle_memory * 1e6);
+  const ProcessLimits limits = {.memory_mb = models.process_memory,
+                                .recycle_after = models.recycle_after,
+                                .recycle_minutes = models.recycle_minutes,
+                                .recycle_memory_mb = models.recycle_memory};
+  limits.ApplyTo(options);
   // Recordings that are made to end processes may come without end; they shall not end the service.
   options.max_deaths_in_a_row = std::numeric_limits<int>::max();
   options.on_log = [&log](std::string_view line) {

@@ -5,6 +5,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/text.h"
+
 namespace tutti {
 namespace {
 
@@ -35,12 +37,6 @@ std::string Spaced(std::string_view piece) {
   return text;
 }
 
-std::string_view Trimmed(std::string_view text) {
-  while (text.starts_with(' ')) text.remove_prefix(1);
-  while (text.ends_with(' ')) text.remove_suffix(1);
-  return text;
-}
-
 }  // namespace
 
 SegmentText TextFromPieces(std::span<const ScoredToken> pieces) {
@@ -50,7 +46,7 @@ SegmentText TextFromPieces(std::span<const ScoredToken> pieces) {
   for (const ScoredToken& piece : pieces) {
     if (!IsText(piece.text)) continue;
     const std::string spaced = Spaced(piece.text);
-    const std::string_view text = Trimmed(spaced);
+    const std::string_view text = WithoutSpacesAround(spaced);
     result.text += spaced;
     const bool word = IsWord(text);
     if (spaced.starts_with(' ')) joins = false;
@@ -67,7 +63,7 @@ SegmentText TextFromPieces(std::span<const ScoredToken> pieces) {
     joins = !text.empty() && word && !spaced.ends_with(' ');
   }
   for (size_t i = 0; i < counts.size(); ++i) result.units[i].score /= static_cast<float>(counts[i]);
-  result.text = Trimmed(result.text);
+  result.text = WithoutSpacesAround(result.text);
   return result;
 }
 

@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <string_view>
 
+#include "base/text.h"
+
 namespace tutti {
 namespace {
 
@@ -15,12 +17,6 @@ int Columns(std::string_view text) {
     if ((byte & 0xC0) != 0x80) columns += byte >= 0xE0 ? 2 : 1;
   }
   return columns;
-}
-
-std::string_view WithoutSpacesAround(std::string_view text) {
-  while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
-  while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
-  return text;
 }
 
 // Where each token begins in the segment's text; empty when a token is not there.

@@ -1,37 +1,28 @@
 #include "pool/forker.h"
 
-#include <sched.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cerrno>
-#include <csignal>
-#include <cstring>
+#include <chrono>
+#include <cstdlib>
 #include <optional>
+#include <utility>
 
+#include "pool/nursery.h"
 #include "pool/sandbox.h"
 
 namespace tutti {
 namespace {
-
-// fork(), but that the new process is a child of our parent, which has to learn how it ends.
-pid_t ForkSibling() { return static_cast<pid_t>(syscall(SYS_clone, CLONE_PARENT | SIGCHLD, 0, 0, 0, 0)); }
 
 absl::Status MakeNurseryFor(const Channel& asker, pid_t parent, const MakeNursery& asked) {
   PoolOptions options;
   options.recognizer = asked.recognizer;
   options.worker_memory_bytes = asked.worker_memory_bytes;
   options.beat = std::chrono::milliseconds(asked.beat_ms);
-  TUTTI_ASSIGN_OR_RETURN(auto ends, Channel::Pair());
-  auto& [fronts, nurserys] = ends;
-  const pid_t pid = ForkSibling();
-  if (pid < 0) return ResourceExhausted("process pool: cannot fork: {}", std::strerror(errno));
-  if (pid == 0) {
-    fronts.Close();
-    RunNursery(std::move(nurserys), parent, options);
-  }
-  return asker.Send(NurseryMade{pid}, {fronts.fd()});
+  TUTTI_ASSIGN_OR_RETURN(
+      const ChildProcess nursery,
+      StartProcess([parent, &options](Channel front) { RunNursery(std::move(front), parent, options); }, ForkSibling));
+  return asker.Send(NurseryMade{nursery.pid}, {nursery.channel.fd()});
 }
 
 [[noreturn]] void RunForker(const Channel& front, pid_t parent, const std::function<absl::Status()>& prepare) {
@@ -54,16 +45,10 @@ absl::Status MakeNurseryFor(const Channel& asker, pid_t parent, const MakeNurser
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Forker>> Forker::Create(const std::function<absl::Status()>& prepare) {
-  TUTTI_ASSIGN_OR_RETURN(auto ends, Channel::Pair());
-  auto& [ours, theirs] = ends;
   const pid_t self = getpid();
-  const pid_t pid = fork();
-  if (pid < 0) return ResourceExhausted("process pool: cannot fork: {}", std::strerror(errno));
-  if (pid == 0) {
-    ours.Close();
-    RunForker(theirs, self, prepare);
-  }
-  return std::unique_ptr<Forker>(new Forker(std::move(ours), pid));
+  TUTTI_ASSIGN_OR_RETURN(ChildProcess forker,
+                         StartProcess([self, &prepare](Channel front) { RunForker(front, self, prepare); }));
+  return std::unique_ptr<Forker>(new Forker(std::move(forker)));
 }
 
 Forker::~Forker() {
@@ -74,7 +59,7 @@ Forker::~Forker() {
   waitpid(pid_, nullptr, 0);
 }
 
-absl::StatusOr<NurseryProcess> Forker::Fork(const PoolOptions& options) {
+absl::StatusOr<ChildProcess> Forker::Fork(const PoolOptions& options) {
   if (options.load) return InvalidArgument("process pool: a forker loads the models that are named, and no others");
   MutexLock lock(mu_);
   const absl::Status asked = channel_.Send(MakeNursery{.recognizer = options.recognizer,
@@ -88,7 +73,7 @@ absl::StatusOr<NurseryProcess> Forker::Fork(const PoolOptions& options) {
       return absl::Status(static_cast<absl::StatusCode>(failed->code), failed->message);
     }
     if (const auto* made = std::get_if<NurseryMade>(&answer.message); made != nullptr && answer.fds.size() == 1) {
-      return NurseryProcess{.channel = Channel(std::move(answer.fds[0])), .pid = static_cast<pid_t>(made->pid)};
+      return ChildProcess{.channel = Channel(std::move(answer.fds[0])), .pid = static_cast<pid_t>(made->pid)};
     }
   }
   return Unavailable("process pool: the process that loads models anew has ended; restart the program");

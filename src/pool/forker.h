@@ -9,7 +9,7 @@
 #include "base/mutex.h"
 #include "base/status.h"
 #include "pool/channel.h"
-#include "pool/nursery.h"
+#include "pool/child_process.h"
 #include "pool/pool_options.h"
 
 namespace tutti {
@@ -29,10 +29,10 @@ class Forker {
 
   // A nursery is a child of this process, as if it had been forked here. It is told the recogniser's options, beat and
   // worker_memory_bytes; the other options are the front's. Not for options with `load`.
-  absl::StatusOr<NurseryProcess> Fork(const PoolOptions& options) TUTTI_EXCLUDES(mu_);
+  absl::StatusOr<ChildProcess> Fork(const PoolOptions& options) TUTTI_EXCLUDES(mu_);
 
  private:
-  Forker(Channel channel, pid_t pid) : pid_(pid), channel_(std::move(channel)) {}
+  explicit Forker(ChildProcess process) : pid_(process.pid), channel_(std::move(process.channel)) {}
 
   const pid_t pid_;
   Mutex mu_;  // one question at a time

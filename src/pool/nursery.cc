@@ -165,17 +165,9 @@ void RunNursery(Channel front, pid_t parent, const PoolOptions& options) {
   Nursery(std::move(front), options).Run();
 }
 
-absl::StatusOr<NurseryProcess> ForkNursery(const PoolOptions& options) {
-  TUTTI_ASSIGN_OR_RETURN(auto ends, Channel::Pair());
-  auto& [ours, theirs] = ends;
+absl::StatusOr<ChildProcess> ForkNursery(const PoolOptions& options) {
   const pid_t self = getpid();
-  const pid_t pid = fork();
-  if (pid < 0) return ResourceExhausted("process pool: cannot fork: {}", std::strerror(errno));
-  if (pid == 0) {
-    ours.Close();
-    RunNursery(std::move(theirs), self, options);
-  }
-  return NurseryProcess{.channel = std::move(ours), .pid = pid};
+  return StartProcess([self, &options](Channel front) { RunNursery(std::move(front), self, options); });
 }
 
 }  // namespace tutti

@@ -3,6 +3,7 @@
 #include <sys/types.h>
 
 #include "pool/channel.h"
+#include "pool/child_process.h"
 #include "pool/pool_options.h"
 
 namespace tutti {
@@ -14,13 +15,7 @@ namespace tutti {
 // `parent` is the front. `options` are used as they were at the fork.
 [[noreturn]] void RunNursery(Channel front, pid_t parent, const PoolOptions& options);
 
-// One as its front has it.
-struct NurseryProcess {
-  Channel channel;
-  pid_t pid = 0;
-};
-
 // Forks one from this process, in which no thread may run.
-absl::StatusOr<NurseryProcess> ForkNursery(const PoolOptions& options);
+absl::StatusOr<ChildProcess> ForkNursery(const PoolOptions& options);
 
 }  // namespace tutti

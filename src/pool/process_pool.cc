@@ -15,6 +15,7 @@
 #include "engine/recognizer_impl.h"
 #include "models/vad_state_machine.h"
 #include "pool/forker.h"
+#include "pool/nursery.h"
 
 namespace tutti {
 namespace {
@@ -97,14 +98,14 @@ absl::StatusOr<NurseryReady> AwaitModels(const Channel& nursery, pid_t pid) {
 
 absl::StatusOr<std::unique_ptr<ProcessPool>> ProcessPool::Create(PoolOptions given, Forker* forker) {
   TUTTI_ASSIGN_OR_RETURN(const PoolOptions options, Complete(std::move(given)));
-  TUTTI_ASSIGN_OR_RETURN(NurseryProcess nursery, forker != nullptr ? forker->Fork(options) : ForkNursery(options));
+  TUTTI_ASSIGN_OR_RETURN(ChildProcess nursery, forker != nullptr ? forker->Fork(options) : ForkNursery(options));
   TUTTI_ASSIGN_OR_RETURN(NurseryReady models, AwaitModels(nursery.channel, nursery.pid));
   std::unique_ptr<ProcessPool> pool(new ProcessPool(options, std::move(models), std::move(nursery)));
   TUTTI_RETURN_IF_ERROR(pool->Start());
   return pool;
 }
 
-ProcessPool::ProcessPool(const PoolOptions& options, NurseryReady models, NurseryProcess nursery)
+ProcessPool::ProcessPool(const PoolOptions& options, NurseryReady models, ChildProcess nursery)
     : options_(options),
       models_(std::move(models)),
       nursery_pid_(nursery.pid),

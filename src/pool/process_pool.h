@@ -8,7 +8,7 @@
 
 #include "base/status.h"
 #include "engine/request_table.h"
-#include "pool/nursery.h"
+#include "pool/child_process.h"
 #include "pool/pool_options.h"
 #include "pool/supervisor.h"
 #include "tutti/recognizer.h"
@@ -56,7 +56,7 @@ class ProcessPool final : public Recognizer {
   pid_t nursery_pid() const { return nursery_pid_; }
 
  private:
-  ProcessPool(const PoolOptions& options, NurseryReady models, NurseryProcess nursery);
+  ProcessPool(const PoolOptions& options, NurseryReady models, ChildProcess nursery);
 
   absl::Status Start();
   absl::StatusOr<std::shared_ptr<Request>> Accept(bool wait, AudioInput input, const TranscribeOptions& options,

@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <type_traits>
 #include <utility>
 
 #include "server/asio.h"
@@ -113,19 +114,24 @@ class AnyStream {
   // synchronous functions, which we do not use.
   template <typename Handler>
   friend void async_teardown(boost::beast::role_type role, AnyStream& stream, Handler&& handler) {
-    auto shared = std::make_shared<std::decay_t<Handler>>(std::forward<Handler>(handler));
-    stream.stream_.Teardown(role, [shared](IoError error) { std::move (*shared)(error); });
+    stream.stream_.Teardown(role, Copyable(std::forward<Handler>(handler)));
   }
   friend void teardown(boost::beast::role_type, AnyStream& stream, IoError&) { stream.stream_.CloseNow(); }
   friend void beast_close_socket(AnyStream& stream) { stream.stream_.CloseNow(); }
 
  private:
+  // std::function wants what can be copied, and handlers cannot.
+  template <typename Handler>
+  static auto Copyable(Handler&& handler) {
+    auto shared = std::make_shared<std::decay_t<Handler>>(std::forward<Handler>(handler));
+    return [shared](auto... results) { std::move (*shared)(results...); };
+  }
+
   // Everything runs on one thread, so that a handler may be called wherever the stream is done.
   template <typename Handler>
   static ByteStream::Done Erase(Handler handler) {
     const asio::cancellation_slot slot = asio::get_associated_cancellation_slot(handler);
-    auto shared = std::make_shared<Handler>(std::move(handler));
-    return {slot, [shared](IoError error, size_t count) { std::move (*shared)(error, count); }};
+    return {slot, Copyable(std::move(handler))};
   }
 
   ByteStream& stream_;

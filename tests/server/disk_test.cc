@@ -17,10 +17,6 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-bool NothingIsLeft(FakeServer& server) {
-  return Eventually([&] { return server.Metric("tutti_uploads") == 0 && server.Metric("tutti_spool_bytes") == 0; });
-}
-
 class DiskTest : public ::testing::Test {
  protected:
   ServeOptions WithJobs() const {
@@ -56,7 +52,7 @@ TEST_F(DiskTest, UploadsThatCannotBeStoredAreToldToComeAgainAndLeaveNothing) {
     socket.Binary(wav);
     EXPECT_EQ((*socket.Next())["error"]["code"], "unavailable");
   }
-  EXPECT_TRUE(NothingIsLeft(server));
+  EXPECT_TRUE(server.NothingIsLeft());
   EXPECT_EQ(server.Ask(raw).status, 200);
 }
 
@@ -78,7 +74,7 @@ TEST_F(DiskTest, AJobThatCannotBeStoredIsRefusedAndThoseBeforeItEnd) {
   const Answer after = server.Ask(PostJob(100));
   EXPECT_EQ(after.status, 202);
   EXPECT_TRUE(IsDone(server, after));
-  EXPECT_TRUE(NothingIsLeft(server));
+  EXPECT_TRUE(server.NothingIsLeft());
 }
 
 TEST_F(DiskTest, AudioOfJobsCountsUntilTheyEnd) {
@@ -94,7 +90,7 @@ TEST_F(DiskTest, AudioOfJobsCountsUntilTheyEnd) {
   EXPECT_EQ(server.Ask(PostForm("/v1/transcribe", {}, wav)).status, 429);
   server.door().Open();
   EXPECT_TRUE(IsDone(server, first));
-  EXPECT_TRUE(NothingIsLeft(server));
+  EXPECT_TRUE(server.NothingIsLeft());
   EXPECT_EQ(server.Ask(PostForm("/v1/transcribe", {}, wav)).status, 200);
 }
 
@@ -117,7 +113,7 @@ TEST_F(DiskTest, AudioOfJobsCountsAfterARestartToo) {
   server.door().WaitFor(1);
   EXPECT_EQ(server.Ask(PostJob(200)).status, 429);
   server.door().Open();
-  EXPECT_TRUE(NothingIsLeft(server));
+  EXPECT_TRUE(server.NothingIsLeft());
 }
 
 }  // namespace

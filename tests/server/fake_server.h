@@ -178,6 +178,11 @@ class FakeServer {
     return at == std::string::npos ? std::nan("") : std::atof(text.c_str() + at + name.size() + 2);
   }
 
+  // Of uploads, in a while.
+  bool NothingIsLeft() {
+    return Eventually([this] { return Metric("tutti_uploads") == 0 && Metric("tutti_spool_bytes") == 0; });
+  }
+
  private:
   absl::StatusOr<LoadedModel> LoadFake(const ServeOptions& options, const std::string& given) {
     if (given == "missing") return NotFound("models.model: there is no missing");

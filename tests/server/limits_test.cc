@@ -13,10 +13,6 @@ namespace {
 using Json = nlohmann::json;
 using ::testing::HasSubstr;
 
-bool UploadsAreGone(FakeServer& server) {
-  return Eventually([&] { return server.Metric("tutti_uploads") == 0 && server.Metric("tutti_spool_bytes") == 0; });
-}
-
 TEST(LimitsTest, WhoAsksTooOftenIsToldWhenToComeAgain) {
   ServeOptions options = QuietOptions();
   options.limits.requests_per_minute = 0.5;
@@ -60,7 +56,7 @@ TEST(LimitsTest, AnUploadThatBreaksOffLeavesNothing) {
     ASSERT_TRUE(Eventually([&] { return server.Metric("tutti_uploads") == 1; }));
     ASSERT_TRUE(Eventually([&] { return server.Metric("tutti_spool_bytes") > 0; }));
     client.Leave();
-    EXPECT_TRUE(UploadsAreGone(server));
+    EXPECT_TRUE(server.NothingIsLeft());
   }
 }
 
@@ -69,7 +65,7 @@ TEST(LimitsTest, WhatIsRefusedAfterItsUploadLeavesNothing) {
   EXPECT_EQ(server.Ask(PostForm("/v1/transcribe", {{"model", "other"}}, Wav(1, 100))).status, 404);
   EXPECT_EQ(server.Ask(PostForm("/v1/transcribe", {}, "no audio")).status, 400);
   EXPECT_EQ(server.Ask(PostForm("/v1/transcribe", {}, Wav(1, 100))).status, 200);
-  EXPECT_TRUE(UploadsAreGone(server));
+  EXPECT_TRUE(server.NothingIsLeft());
 }
 
 TEST(LimitsTest, TooManyUploadsAtOnceAreRefused) {
@@ -98,9 +94,9 @@ TEST(LimitsTest, AFullSpoolRefuses) {
   EXPECT_EQ(server.Ask(PostForm("/v1/transcribe", {}, Wav(1, 100))).status, 429);
   server.door().Open();
   EXPECT_EQ(client.Read().status, 200);
-  EXPECT_TRUE(UploadsAreGone(server));
+  EXPECT_TRUE(server.NothingIsLeft());
   EXPECT_EQ(server.Ask(PostForm("/v1/transcribe", {}, Wav(1, 100))).status, 200);
-  EXPECT_TRUE(UploadsAreGone(server));
+  EXPECT_TRUE(server.NothingIsLeft());
 }
 
 TEST(LimitsTest, WhoLeavesCancelsWhatHasNotStarted) {
@@ -118,7 +114,7 @@ TEST(LimitsTest, WhoLeavesCancelsWhatHasNotStarted) {
   }
   server.door().Open();
   EXPECT_EQ(running.Read().status, 200);
-  EXPECT_TRUE(UploadsAreGone(server));
+  EXPECT_TRUE(server.NothingIsLeft());
   EXPECT_EQ(server.door().arrived(), 1) << "the others never came to the network";
 }
 
