@@ -1,4 +1,4 @@
-// Attention on CPUs with bf16 products (AVX512_BF16). Highway 1.0 has no name for them, hence intrinsics.
+// Attention on CPUs with bf16 products (AVX512_BF16, AMX). Highway 1.0 has no name for them, hence intrinsics.
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -9,7 +9,9 @@
 
 #if defined(__x86_64__)
 
+#include "nn/amx.h"
 #include "nn/intrinsics.h"
+#include "nn/matrix_product.h"
 
 #define TUTTI_BF16 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16")))
 
@@ -202,30 +204,76 @@ constexpr std::array<TileFunction, sizeof...(kIndex)> TileFunctions(std::index_s
 }
 constexpr auto kTileProducts = TileFunctions(std::make_index_sequence<kTile>());
 
-template <typename QueryKey>
+// How a block of queries is multiplied: by vectors, …
+struct VectorProducts {
+  static constexpr int64_t kQueries = kTile;
+  static constexpr int64_t kKeyStep = kLanes;
+  explicit VectorProducts(int64_t rows) : product_(kTileProducts[static_cast<size_t>(rows - 1)]) {}
+  void Run(const TileOperands& tile) const { product_(tile); }
+
+ private:
+  const TileFunction product_;
+};
+
+// … or by AMX's tiles, one or two of them above each other. The second may begin with rows of the first, whose sums are
+// the same.
+struct TileProducts {
+  static constexpr int64_t kQueries = 2 * amx::kRows;
+  static constexpr int64_t kKeyStep = 2 * kLanes;  // keys are the depth of the second product: whole tiles of pairs
+  explicit TileProducts(int64_t rows)
+      : two_(rows > amx::kRows), height_(two_ ? (rows + 1) / 2 : rows), second_(rows - height_) {
+    amx::Configure(height_);
+  }
+  ~TileProducts() { amx::Release(); }
+  TileProducts(const TileProducts&) = delete;
+  TileProducts& operator=(const TileProducts&) = delete;
+
+  void Run(const TileOperands& tile) const {
+    const int64_t a_bytes = tile.a_stride * 2, row_bytes = tile.columns * kWordOfPair;
+    for (int64_t c = 0; c < tile.columns; c += 2 * kLanes) {
+      amx::ZeroSums();
+      for (int64_t i = 0; i < tile.depth; i += kLanes) {
+        amx::LoadColumns(tile.b + i * tile.columns + c, row_bytes);
+        amx::LoadRows0(tile.a + 2 * i, a_bytes);
+        if (two_) amx::LoadRows1(tile.a + second_ * tile.a_stride + 2 * i, a_bytes);
+        two_ ? amx::AddBf16Products() : amx::AddBf16Products0();
+      }
+      amx::StoreSums0(tile.out + c, row_bytes);
+      if (two_) amx::StoreSums1(tile.out + second_ * tile.columns + c, row_bytes);
+    }
+  }
+
+ private:
+  static constexpr int64_t kWordOfPair = 4;
+  const bool two_;
+  const int64_t height_, second_;
+};
+
+template <typename Products, typename QueryKey>
 TUTTI_BF16 void RunHead(const AttentionHeadOf<QueryKey>& head, float scale, Workspace& workspace) {
+  constexpr int64_t kQueries = Products::kQueries;
   Workspace::Scope scope(workspace);
-  const int64_t padded_keys = RoundUp(head.keys, kLanes), padded_dk = RoundUp(head.dk, 2 * kLanes);
+  const int64_t padded_keys = RoundUp(head.keys, Products::kKeyStep), padded_dk = RoundUp(head.dk, 2 * kLanes);
   auto* keys = scope.As<uint32_t>(padded_dk / 2 * padded_keys);
   auto* values = scope.As<uint32_t>(padded_keys / 2 * padded_dk);
-  auto* queries = scope.As<uint16_t>(kTile * padded_dk);
-  auto* scores = scope.Floats(kTile * padded_keys);
-  auto* weights = scope.As<uint16_t>(kTile * padded_keys);
-  auto* result = scope.Floats(kTile * padded_dk);
+  auto* queries = scope.As<uint16_t>(kQueries * padded_dk);
+  auto* scores = scope.Floats(kQueries * padded_keys);
+  auto* weights = scope.As<uint16_t>(kQueries * padded_keys);
+  auto* result = scope.Floats(kQueries * padded_dk);
   PackKeys(head, padded_keys, padded_dk, keys, workspace);
   PackValues(head.v, head.v_stride, head.keys, head.dk, padded_keys, padded_dk, values);
-  for (int64_t first = 0; first < head.queries; first += kTile) {
-    const int64_t rows = std::min(kTile, head.queries - first);
-    const TileFunction product = kTileProducts[static_cast<size_t>(rows - 1)];
+  for (int64_t first = 0; first < head.queries; first += kQueries) {
+    const int64_t rows = std::min(kQueries, head.queries - first);
+    const Products products(rows);
     for (int64_t r = 0; r < rows; ++r) {
       NarrowRow(head.q + (first + r) * head.q_stride, head.dk, padded_dk, queries + r * padded_dk);
     }
-    product({queries, padded_dk, padded_dk / 2, keys, padded_keys, scores});
-    float inverse[kTile];
+    products.Run({queries, padded_dk, padded_dk / 2, keys, padded_keys, scores});
+    float inverse[kQueries];
     for (int64_t r = 0; r < rows; ++r) {
       inverse[r] = NarrowWeights(scores + r * padded_keys, head.keys, padded_keys, scale, weights + r * padded_keys);
     }
-    product({weights, padded_keys, padded_keys / 2, values, padded_dk, result});
+    products.Run({weights, padded_keys, padded_keys / 2, values, padded_dk, result});
     for (int64_t r = 0; r < rows; ++r) {
       float* out = head.out + (first + r) * head.out_stride;
       for (int64_t c = 0; c < head.dk; ++c) out[c] = result[r * padded_dk + c] * inverse[r];
@@ -233,13 +281,19 @@ TUTTI_BF16 void RunHead(const AttentionHeadOf<QueryKey>& head, float scale, Work
   }
 }
 
+template <typename QueryKey>
+void RunOnThisCpu(const AttentionHeadOf<QueryKey>& head, float scale, Workspace& workspace) {
+  if (DetectProductIsa().amx && amx::Allowed()) return RunHead<TileProducts>(head, scale, workspace);
+  RunHead<VectorProducts>(head, scale, workspace);
+}
+
 }  // namespace
 
 void AttentionHeadBf16(const AttentionHeadView& head, float scale, Workspace& workspace) {
-  RunHead(head, scale, workspace);
+  RunOnThisCpu(head, scale, workspace);
 }
 void AttentionHeadBf16(const NarrowHeadView& head, float scale, Workspace& workspace) {
-  RunHead(head, scale, workspace);
+  RunOnThisCpu(head, scale, workspace);
 }
 
 }  // namespace tutti

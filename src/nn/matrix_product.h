@@ -50,6 +50,7 @@ struct ProductIsa {
   bool int8;  // u8·s8 products run at all
   bool vnni;  // and are summed in 32 bits at once
   bool bf16;  // bf16 products in hardware
+  bool amx;   // products of tiles, int8 and bf16
 };
 ProductIsa DetectProductIsa();
 

@@ -9,14 +9,13 @@
 
 #if defined(__x86_64__)
 
-#include "nn/intrinsics.h"
-
-#define TUTTI_AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq")))
+#include "nn/amx.h"
+#include "nn/panel_epilogue.h"
+#include "nn/panel_tiles.h"
 
 namespace tutti {
 namespace {
 
-constexpr int64_t kLanes = 16;
 // Rows that run together: with the panel's two vectors of columns they need 24 of the 32 registers.
 constexpr int64_t kTile = 12;
 
@@ -48,51 +47,9 @@ struct Int8 {
   }
 };
 
-// What belongs to one vector of columns.
-struct Columns {
-  __m512 bias, scale, sum;
-  __mmask16 inside;
-};
-
-TUTTI_AVX512 inline Columns LoadColumns(const PanelOperands& o, int64_t column) {
-  const int64_t left = std::clamp<int64_t>(o.out - column, 0, kLanes);
-  Columns columns = {.bias = _mm512_loadu_ps(o.bias + column),
-                     .scale = _mm512_setzero_ps(),
-                     .sum = _mm512_setzero_ps(),
-                     .inside = static_cast<__mmask16>((1U << left) - 1)};
-  if (o.column_scales != nullptr) {
-    columns.scale = _mm512_loadu_ps(o.column_scales + column);
-    columns.sum = _mm512_loadu_ps(o.column_sums + column);
-  }
-  return columns;
-}
-
-TUTTI_AVX512 inline __m512 Finish(__m512 sum, const Columns& columns, const RowScale*) {
-  return _mm512_add_ps(sum, columns.bias);
-}
-
-TUTTI_AVX512 inline __m512 Finish(__m512i sum, const Columns& columns, const RowScale* row) {
-  const __m512 shifted =
-      _mm512_fnmadd_ps(_mm512_set1_ps(static_cast<float>(row->zero)), columns.sum, _mm512_cvtepi32_ps(sum));
-  return _mm512_fmadd_ps(_mm512_mul_ps(shifted, columns.scale), _mm512_set1_ps(row->scale), columns.bias);
-}
-
-// Part of the next panel, fetched while this one is in use.
-struct Ahead {
-  const std::byte* from = nullptr;
-  int64_t lines = 0;
-};
-
-constexpr int64_t kLineBytes = 64;
-
-Ahead PartOf(const std::byte* panel, int64_t bytes, int64_t part, int64_t parts) {
-  const int64_t lines = bytes / kLineBytes, first = lines * part / parts;
-  return {panel + first * kLineBytes, lines * (part + 1) / parts - first};
-}
-
 // kRows rows from `row` on by one panel. Each row's sum is a chain of its own, so its bits do not depend on kRows.
 template <typename Type, int64_t kRows>
-TUTTI_AVX512 void Tile(const PanelOperands& o, int64_t row, int64_t panel, Ahead ahead) {
+TUTTI_AVX512 void Tile(const PanelOperands& o, int64_t row, int64_t panel, PanelAhead ahead) {
   constexpr int64_t kColumns = 2, kStrides = 3, kBases = (kRows + kStrides - 1) / kStrides;
   typename Type::Sum sums[kRows][kColumns];
   for (auto& of_row : sums) {
@@ -112,22 +69,19 @@ TUTTI_AVX512 void Tile(const PanelOperands& o, int64_t row, int64_t panel, Ahead
       sums[r][1] = Type::AddProducts(sums[r][1], factor, w1);
     }
     for (const std::byte*& base : x) base += kWordBytes;
-    if (i < ahead.lines) _mm_prefetch(ahead.from + i * kLineBytes, _MM_HINT_T1);
+    if (i < ahead.lines) _mm_prefetch(ahead.from + i * kPanelLine, _MM_HINT_T1);
   }
   for (int64_t j = 0; j < kColumns; ++j) {
-    const int64_t column = panel * kPanelColumns + j * kLanes;
-    const Columns columns = LoadColumns(o, column);
+    const int64_t column = panel * kPanelColumns + j * kPanelLanes;
+    const PanelColumnsEnd columns = LoadPanelColumns(o, column);
     float* y = o.y + row * o.y_stride + column;
     for (int64_t r = 0; r < kRows; ++r, y += o.y_stride) {
-      __m512 v = Finish(sums[r][j], columns, o.row_scales + row + r);
-      if (o.combine == Combine::kRelu) v = _mm512_max_ps(v, _mm512_setzero_ps());
-      if (o.combine == Combine::kAccumulate) v = _mm512_add_ps(v, _mm512_maskz_loadu_ps(columns.inside, y));
-      _mm512_mask_storeu_ps(y, columns.inside, v);
+      StoreCombined(FinishSum(sums[r][j], columns, o.row_scales + row + r), o.combine, columns.inside, y);
     }
   }
 }
 
-using TileFunction = void (*)(const PanelOperands&, int64_t row, int64_t panel, Ahead ahead);
+using TileFunction = void (*)(const PanelOperands&, int64_t row, int64_t panel, PanelAhead ahead);
 template <typename Type, size_t... kIndex>
 constexpr std::array<TileFunction, sizeof...(kIndex)> TileFunctions(std::index_sequence<kIndex...>) {
   return {Tile<Type, static_cast<int64_t>(kIndex) + 1>...};
@@ -143,8 +97,8 @@ void RunAll(const PanelOperands& o) {
   for (int64_t panel = 0; panel < panels; ++panel) {  // stays in the first cache for all the tiles
     for (int64_t i = 0; i < tiles; ++i) {
       const int64_t first = o.rows * i / tiles, last = o.rows * (i + 1) / tiles;
-      const Ahead ahead =
-          panel + 1 < panels ? PartOf(o.panels + (panel + 1) * panel_bytes, panel_bytes, i, tiles) : Ahead{};
+      const PanelAhead ahead =
+          panel + 1 < panels ? PartOfPanel(o.panels + (panel + 1) * panel_bytes, panel_bytes, i, tiles) : PanelAhead{};
       kTiles<Type>[static_cast<size_t>(last - first - 1)](o, first, panel, ahead);
     }
   }
@@ -166,15 +120,12 @@ bool HasPanelKernel(ComputeType type) {
   }
 }
 
-void RunPanels(ComputeType type, const PanelOperands& operands) {
-  switch (type) {
-    case ComputeType::kBf16:
-      return RunAll<Bf16>(operands);
-    case ComputeType::kInt8:
-      return RunAll<Int8>(operands);
-    default:
-      return RunAll<F32>(operands);
-  }
+PanelKernel FindPanelKernel(ComputeType type) {
+  if (!HasPanelKernel(type)) return nullptr;
+  if (type == ComputeType::kF32) return &RunAll<F32>;
+  const bool tiles = DetectProductIsa().amx && amx::Allowed();
+  if (type == ComputeType::kBf16) return tiles ? &RunBf16Tiles : &RunAll<Bf16>;
+  return tiles ? &RunInt8Tiles : &RunAll<Int8>;
 }
 
 }  // namespace tutti
@@ -184,7 +135,7 @@ void RunPanels(ComputeType type, const PanelOperands& operands) {
 namespace tutti {
 
 bool HasPanelKernel(ComputeType) { return false; }
-void RunPanels(ComputeType, const PanelOperands&) {}
+PanelKernel FindPanelKernel(ComputeType) { return nullptr; }
 
 }  // namespace tutti
 

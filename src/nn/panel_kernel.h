@@ -15,9 +15,12 @@ namespace tutti {
 
 inline constexpr int64_t kWordBytes = 4;
 inline constexpr int64_t kPanelColumns = 32;
+inline constexpr int64_t kDepthBytes = 64;
 
 struct PanelOperands {
-  const std::byte* x = nullptr;  // rows of whole words, f32, bf16 or u8; x_stride bytes apart
+  // Rows of whole words, f32, bf16 or u8, x_stride bytes apart; u8 and bf16 ones go on with zeros up to a multiple of
+  // kDepthBytes.
+  const std::byte* x = nullptr;
   int64_t x_stride = 0;
   int64_t rows = 0;
   int64_t words = 0;  // of each row
@@ -33,10 +36,12 @@ struct PanelOperands {
   int64_t y_stride = 0;
 };
 
+// y = Combine(x·Wᵀ + bias); int8 ends as DequantiseRows does, to the last bit. A row's result depends on no other row.
+using PanelKernel = void (*)(const PanelOperands&);
+
 // Whether this CPU, within ONEDNN_MAX_CPU_ISA, has the instructions for products of this type.
 bool HasPanelKernel(ComputeType type);
-
-// y = Combine(x·Wᵀ + bias); int8 ends as DequantiseRows does, to the last bit. A row's result depends on no other row.
-void RunPanels(ComputeType type, const PanelOperands& operands);
+// The fastest kernel for them; null where there is none. Where the CPU has AMX, asks the system for its use.
+PanelKernel FindPanelKernel(ComputeType type);
 
 }  // namespace tutti

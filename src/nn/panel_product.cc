@@ -4,7 +4,6 @@
 #include <cstring>
 #include <vector>
 
-#include "nn/panel_kernel.h"
 #include "nn/weight_panels.h"
 
 namespace tutti {
@@ -60,11 +59,12 @@ absl::StatusOr<std::unique_ptr<const PanelProduct>> PanelProduct::Create(const W
   auto packed = std::make_unique<Packed>();
   std::unique_ptr<PanelProduct> product(new PanelProduct());
   product->type_ = weights.type;
+  product->kernel_ = FindPanelKernel(weights.type);
   product->combine_ = combine;
   product->in_ = in;
   product->out_ = out;
   product->words_ = (row_bytes + kWordBytes - 1) / kWordBytes;
-  product->stride_ = product->words_ * kWordBytes;
+  product->stride_ = (row_bytes + kDepthBytes - 1) / kDepthBytes * kDepthBytes;
   if (product->stride_ % kCrowded == 0) product->stride_ += static_cast<int64_t>(kCacheLine);
 
   const int64_t columns = (out + kPanelColumns - 1) / kPanelColumns * kPanelColumns;
@@ -122,7 +122,7 @@ void PanelProduct::Run(const float* x, int64_t x_stride, int64_t rows, float* y,
     operands.y = y + first * y_stride;
     if (as_it_is) {
       operands.x = reinterpret_cast<const std::byte*>(x + first * x_stride);
-      RunPanels(type_, operands);
+      kernel_(operands);
       continue;
     }
     for (int64_t r = 0; r < operands.rows; ++r) {
@@ -135,9 +135,9 @@ void PanelProduct::Run(const float* x, int64_t x_stride, int64_t rows, float* y,
       } else {
         std::memcpy(to, from, static_cast<size_t>(row_bytes));
       }
-      std::fill(to + row_bytes, to + words_ * kWordBytes, std::byte{0});
+      std::fill(to + row_bytes, to + stride_, std::byte{0});
     }
-    RunPanels(type_, operands);
+    kernel_(operands);
   }
 }
 

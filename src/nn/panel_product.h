@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "base/status.h"
+#include "nn/panel_kernel.h"
 #include "nn/quantise.h"
 #include "nn/weight_arena.h"
 #include "nn/weight_matrix.h"
@@ -39,6 +40,7 @@ class PanelProduct {
   PanelProduct();
 
   ComputeType type_ = ComputeType::kF32;
+  PanelKernel kernel_ = nullptr;
   Combine combine_ = Combine::kStore;
   int64_t in_ = 0, out_ = 0;
   int64_t words_ = 0;   // of a row
