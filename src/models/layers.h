@@ -56,19 +56,16 @@ class Fsmn {
   std::vector<float> kernel_;  // tap-major [taps, width]
 };
 
-// Rows that pass through consecutive layers before the next rows do, so that what lies between the layers stays in the
-// CPU's second cache. A multiple of Linear's tallest block.
-inline constexpr int64_t kRowBlock = 96;
-
-// Rows of a block when the threads of the workspace's team share `rows`: as even as blocks of 16 allow.
+// Rows of a block that passes through consecutive layers before the next one does. When the threads of the workspace's
+// team share `rows`, blocks are as even as multiples of 16 allow.
 inline int64_t RowBlock(int64_t rows, const Workspace& workspace) {
-  const int64_t size = TeamSize(workspace);
-  if (size == 1) return kRowBlock;
+  const int64_t most = Linear::BlockRows(), size = TeamSize(workspace);
+  if (size == 1) return most;
   constexpr int64_t kStep = 16;
-  return std::clamp(((rows + size - 1) / size + kStep - 1) / kStep * kStep, kStep, kRowBlock);
+  return std::clamp(((rows + size - 1) / size + kStep - 1) / kStep * kStep, kStep, most);
 }
 
-// body(first, count, workspace) for each block of rows, of kRowBlock rows at most, over the workspace's team. Blocks
+// body(first, count, workspace) for each block of rows, of RowBlock rows at most, over the workspace's team. Blocks
 // run in any order, each with the workspace of its thread.
 template <typename Body>
 void ForRowBlocks(int64_t rows, Workspace& workspace, const Body& body) {

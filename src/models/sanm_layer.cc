@@ -69,7 +69,7 @@ void SanmLayer::RunGroups(const NormedInput& input, std::span<const int64_t> off
 void SanmLayer::RunGroup(const NormedInput& input, int64_t first_row, std::span<const int64_t> offsets, float* y,
                          Workspace& workspace) const {
   Workspace::Scope scope(workspace);
-  const bool narrow = shape_.compute_type != ComputeType::kF32 && DetectProductIsa().bf16;
+  const bool narrow = shape_.compute_type != ComputeType::kF32 && DetectProductIsa().fast_bf16;
   const Heads heads = narrow ? AttendNarrow(input, first_row, offsets, y, workspace, scope)
                              : Attend(input, first_row, offsets, y, workspace, scope);
   const int64_t width = shape_.width, hidden_stride = Linear::RowStride(shape_.compute_type, shape_.hidden);

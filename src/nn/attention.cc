@@ -153,7 +153,7 @@ void AttentionHeadF32(const AttentionHeadView& head, float scale, Workspace& wor
 void Attention(const float* q, int64_t q_stride, std::span<const int64_t> query_offsets, const float* k, const float* v,
                int64_t kv_stride, std::span<const int64_t> key_offsets, AttentionShape shape, float scale, float* out,
                int64_t out_stride, Workspace& workspace) {
-  const bool bf16 = shape.bf16 && DetectProductIsa().bf16;
+  const bool bf16 = shape.bf16 && DetectProductIsa().fast_bf16;
   const auto segments = static_cast<int64_t>(query_offsets.size()) - 1;
   ForEach(segments * shape.heads, workspace, [&](int64_t item, Workspace& scratch) {
     const auto i = static_cast<size_t>(item / shape.heads);

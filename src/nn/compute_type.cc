@@ -38,7 +38,7 @@ ComputeType ResolveComputeType(ComputeType asked, AccuracyGuard passed) {
   switch (asked) {
     case ComputeType::kAuto:
       if (isa.vnni && passed.int8) return ComputeType::kInt8;
-      return isa.bf16 && passed.bf16 ? ComputeType::kBf16 : ComputeType::kF32;
+      return isa.fast_bf16 && passed.bf16 ? ComputeType::kBf16 : ComputeType::kF32;
     case ComputeType::kInt8:
       return isa.int8 ? ComputeType::kInt8 : ComputeType::kF32;
     case ComputeType::kBf16:

@@ -121,6 +121,8 @@ int64_t Linear::RowStride(ComputeType type, int64_t width) {
   return HasPanelKernel(ResolveComputeType(type)) ? width + kLineFloats : width;
 }
 
+int64_t Linear::BlockRows() { return PanelBlockRows(); }
+
 void Linear::Run(const float* x, int64_t rows, float* y, Workspace& workspace) const {
   Run(x, in(), rows, y, out(), workspace);
 }

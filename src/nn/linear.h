@@ -51,6 +51,10 @@ class Linear {
   // two, so that neighbouring rows do not share a few places of the first cache, where this CPU's products allow it.
   static int64_t RowStride(ComputeType type, int64_t width);
 
+  // How many rows are best taken through consecutive layers together: few enough that what lies between the layers
+  // stays in a near cache, enough that reading weights does not take longer than multiplying by them.
+  static int64_t BlockRows();
+
  private:
   struct Impl;
   explicit Linear(std::unique_ptr<const Impl> impl);

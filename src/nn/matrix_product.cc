@@ -66,6 +66,14 @@ dnnl::primitive_attr Attributes(Combine combine) {
   return attributes;
 }
 
+bool HasFastBf16Vectors() {
+#if defined(__x86_64__)
+  return __builtin_cpu_is("intel") == 0;
+#else
+  return false;
+#endif
+}
+
 }  // namespace
 
 struct MatrixProduct::Impl {
@@ -185,23 +193,23 @@ void MatrixProduct::Run(const void* x, int64_t rows, void* y, Workspace& workspa
 ProductIsa DetectProductIsa() {
   switch (dnnl::get_effective_cpu_isa()) {
     case dnnl::cpu_isa::sse41:
-      return {"SSE41", false, false, false, false, false};
+      return {"SSE41", false, false, false, false, false, false};
     case dnnl::cpu_isa::avx:
-      return {"AVX", false, false, false, false, false};
+      return {"AVX", false, false, false, false, false, false};
     case dnnl::cpu_isa::avx2:
-      return {"AVX2", false, true, false, false, false};
+      return {"AVX2", false, true, false, false, false, false};
     case dnnl::cpu_isa::avx2_vnni:
-      return {"AVX2_VNNI", false, true, true, false, false};
+      return {"AVX2_VNNI", false, true, true, false, false, false};
     case dnnl::cpu_isa::avx512_core:
-      return {"AVX512_CORE", true, true, false, false, false};
+      return {"AVX512_CORE", true, true, false, false, false, false};
     case dnnl::cpu_isa::avx512_core_vnni:
-      return {"AVX512_CORE_VNNI", true, true, true, false, false};
+      return {"AVX512_CORE_VNNI", true, true, true, false, false, false};
     case dnnl::cpu_isa::avx512_core_bf16:
-      return {"AVX512_CORE_BF16", true, true, true, true, false};
+      return {"AVX512_CORE_BF16", true, true, true, true, false, HasFastBf16Vectors()};
     case dnnl::cpu_isa::avx512_core_amx:
-      return {"AVX512_CORE_AMX", true, true, true, true, true};
+      return {"AVX512_CORE_AMX", true, true, true, true, true, true};
     default:
-      return {"generic", false, false, false, false, false};
+      return {"generic", false, false, false, false, false, false};
   }
 }
 

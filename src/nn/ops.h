@@ -50,7 +50,7 @@ void FsmnMemory(const float* x, int64_t x_stride, std::span<const int64_t> offse
 struct AttentionShape {
   int64_t heads = 0;
   int64_t dk = 0;
-  bool bf16 = false;  // both products in bf16 where the CPU has them; else, and without them, in f32
+  bool bf16 = false;  // both products in bf16 where the CPU is fast at them (ProductIsa::fast_bf16); else in f32
 };
 void Attention(const float* q, int64_t q_stride, std::span<const int64_t> query_offsets, const float* k, const float* v,
                int64_t kv_stride, std::span<const int64_t> key_offsets, AttentionShape shape, float scale, float* out,

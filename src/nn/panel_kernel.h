@@ -44,4 +44,7 @@ bool HasPanelKernel(ComputeType type);
 // The fastest kernel for them; null where there is none. Where the CPU has AMX, asks the system for its use.
 PanelKernel FindPanelKernel(ComputeType type);
 
+// Rows that are best multiplied together on this CPU, at most.
+int64_t PanelBlockRows();
+
 }  // namespace tutti

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <vector>
 
+#include "nn/panel_kernel.h"
 #include "nn/weight_panels.h"
 
 namespace tutti {
@@ -12,7 +13,6 @@ namespace {
 constexpr size_t kCacheLine = 64;
 // Rows that are converted and multiplied before the next. A panel is read from a far cache once for each block; a block
 // that outgrows the near one is read from afar for each panel.
-constexpr int64_t kMaxBlock = 96;
 constexpr int64_t kMaxBlockBytes = int64_t{448} << 10;
 // Rows so many bytes apart share a few places of the first cache.
 constexpr int64_t kCrowded = 512;
@@ -98,7 +98,7 @@ void PanelProduct::Run(const float* x, int64_t x_stride, int64_t rows, float* y,
   if (rows <= 0) return;
   constexpr int32_t kLevels = 255;
   Workspace::Scope scope(workspace);
-  const int64_t most = std::clamp<int64_t>(kMaxBlockBytes / stride_, 1, kMaxBlock);
+  const int64_t most = std::clamp<int64_t>(kMaxBlockBytes / stride_, 1, PanelBlockRows());
   const int64_t blocks = (rows + most - 1) / most, block = (rows + blocks - 1) / blocks;
   std::byte* converted = scope.Bytes(block * stride_);
   auto* row_scales = scope.As<RowScale>(block);

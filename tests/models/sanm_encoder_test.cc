@@ -149,7 +149,7 @@ TEST(SanmEncoderTest, AgreesWithTheScalarTwinWithAShiftedMemoryAndAnotherEps) {
 
 TEST(SanmEncoderTest, AgreesWithTheScalarTwinOnSegmentsLongerThanARowBlock) {
   ExpectAgreement({.in = 8, .width = 4, .heads = 1, .hidden = 8, .blocks = 2, .taps = 3, .shift = 0},
-                  {0, 5, 5 + 2 * kRowBlock + 3});
+                  {0, 5, 5 + 2 * Linear::BlockRows() + 3});
 }
 
 TEST(PositionEncodingTest, GoesOnBeyondItsTableAsBefore) {
