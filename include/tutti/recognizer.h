@@ -13,6 +13,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "tutti/compute_type.h"
+#include "tutti/search_options.h"
 #include "tutti/transcript.h"
 #include "tutti/vad.h"
 
@@ -64,6 +65,7 @@ struct TranscribeOptions {
   // A segment longer than this is cut at its quietest place, so that attention stays affordable.
   int64_t max_segment_ms = 120'000;
   int64_t max_duration_ms = int64_t{24} * 3600 * 1000;
+  SearchOptions search;
   Priority priority = Priority::kBatch;
   std::optional<std::chrono::steady_clock::time_point> deadline;  // past it: DeadlineExceeded
   // Called from the recogniser's threads, never two at a time for one request and never after its on_done; must be

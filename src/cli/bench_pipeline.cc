@@ -72,7 +72,7 @@ struct Sums {
   double operations = 0;
   std::vector<double> latencies;
 
-  void Add(const Transcript& transcript, const Frontend& frontend, const SanmEncoder* encoder) {
+  void Add(const Transcript& transcript, const FeatureExtractor& frontend, const SanmEncoder* encoder) {
     const Timings& timings = transcript.timings;
     stages.decode += timings.decode;
     stages.vad += timings.vad;

@@ -1,5 +1,6 @@
 #include "engine/feed.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "engine/audio_input.h"
@@ -50,13 +51,14 @@ absl::Status Feed::Open() {
   TUTTI_ASSIGN_OR_RETURN(decoder_, OpenDecoder(input_, options));
   recording_.channels = decoder_->channels();
   SegmenterOptions segmenter_options;
-  segmenter_options.max_segment_ms = options.max_segment_ms;
+  segmenter_options.max_segment_ms = std::min(options.max_segment_ms, parts_.asr->max_segment_ms());
   const std::shared_ptr<const FsmnVad> vad = options.use_vad ? parts_.vad : nullptr;
   if (vad != nullptr) segmenter_options.vad = options.vad_options.value_or(vad->default_options());
   for (int channel = 0; channel < decoder_->channels(); ++channel) {
     TUTTI_ASSIGN_OR_RETURN(Segmenter segmenter, Segmenter::Create(vad, segmenter_options, sync_points_));
     segmenters_.push_back(std::move(segmenter));
   }
+  joined_.resize(segmenters_.size());
   return absl::OkStatus();
 }
 
@@ -78,6 +80,7 @@ absl::Status Feed::DecodeOn(Workspace& workspace) {
       segmenters_[i].Accept(pieces_[i], ended_, workspace, [&](VadSegment segment, std::span<const float> samples) {
         Cut(segment, static_cast<int>(i), samples);
       });
+      if (ended_) CutJoined(static_cast<int>(i));
     }
   }
   recording_.timings.vad += cpu - (recording_.timings.features - features_before);
@@ -88,10 +91,27 @@ absl::Status Feed::DecodeOn(Workspace& workspace) {
 }
 
 void Feed::Cut(VadSegment segment, int channel, std::span<const float> samples) {
+  const int64_t join = parts_.asr->join_ms() * 16;
+  if (join == 0) return Queue(segment, channel, samples);
+  Joined& joined = joined_[static_cast<size_t>(channel)];
+  if (static_cast<int64_t>(joined.samples.size() + samples.size()) > join) CutJoined(channel);
+  if (joined.samples.empty()) joined.span.start_ms = segment.start_ms;
+  joined.span.end_ms = segment.end_ms;
+  joined.samples.insert(joined.samples.end(), samples.begin(), samples.end());
+}
+
+void Feed::CutJoined(int channel) {
+  Joined& joined = joined_[static_cast<size_t>(channel)];
+  if (joined.samples.empty()) return;
+  Queue(joined.span, channel, joined.samples);
+  joined.samples.clear();
+}
+
+void Feed::Queue(VadSegment segment, int channel, std::span<const float> samples) {
   auto queued = std::make_unique<QueuedSegment>();
   {
     CpuTimer timer(recording_.timings.features);
-    const Frontend& frontend = *parts_.asr->frontend();
+    const FeatureExtractor& frontend = *parts_.asr->frontend();
     queued->rows = frontend.Rows(static_cast<int64_t>(samples.size()));
     if (queued->rows == 0) return;  // below 25 ms: nothing to hear
     queued->features.reserve(static_cast<size_t>(queued->rows * frontend.width()));

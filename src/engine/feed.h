@@ -39,7 +39,10 @@ class Feed {
   absl::StatusOr<bool> TryStep(Workspace& workspace);
   absl::Status Open();
   absl::Status DecodeOn(Workspace& workspace);
+  // The segmenter's segments, in their order; those of a channel that the model wants joined wait for the next ones.
   void Cut(VadSegment segment, int channel, std::span<const float> samples);
+  void CutJoined(int channel);
+  void Queue(VadSegment segment, int channel, std::span<const float> samples);
 
   const std::shared_ptr<Request> request_;
   const AudioInput input_;
@@ -51,6 +54,12 @@ class Feed {
   std::unique_ptr<AudioDecoder> decoder_;  // null before the first step
   std::vector<Segmenter> segmenters_;      // one a channel
   std::vector<std::vector<float>> pieces_;
+  // Stretches of speech that go on as one segment.
+  struct Joined {
+    VadSegment span = {};
+    std::vector<float> samples;
+  };
+  std::vector<Joined> joined_;                      // one a channel
   std::deque<std::unique_ptr<QueuedSegment>> cut_;  // no room yet
   int64_t samples_ = 0;                             // decoded, of each channel
   Recording recording_;

@@ -17,8 +17,7 @@ namespace {
 // Without a recognition model nothing is ever queued, and the value does not matter.
 double MsPerRow(const RecognizerParts& parts) {
   if (parts.asr == nullptr) return 60;
-  const FrontendOptions& frontend = parts.asr->frontend()->options();
-  return 1000.0 * frontend.frame_shift * frontend.lfr_n / frontend.sample_rate;
+  return parts.asr->frontend()->row_ms();
 }
 
 int64_t RowsIn(double seconds, const RecognizerParts& parts) {
@@ -103,6 +102,7 @@ absl::StatusOr<std::shared_ptr<Request>> RecognizerImpl::Accept(bool wait, Audio
                                                                 const TranscribeOptions& options, OnDone on_done) {
   if (parts_.asr == nullptr) return FailedPrecondition("{}: no recognition model is loaded", input.name());
   TUTTI_RETURN_IF_ERROR(CheckTranscribeOptions(options));
+  TUTTI_RETURN_IF_ERROR(parts_.asr->Check(options.search));
   TUTTI_ASSIGN_OR_RETURN(
       auto request,
       requests_->Admit(

@@ -62,15 +62,7 @@ std::vector<std::unique_ptr<QueuedSegment>> SegmentQueue::PopBatch(int64_t budge
         in_time = WaitForPush(patient_until);
         next = Front(dropped);
       }
-      int64_t left = std::min(budget, rows_ / (idle_workers_ + 1));
-      if (idle_workers_ == 0) left = std::min(left, std::max(budget / 8, rows_ / options_.workers));
-      if (next != nullptr && next->interactive() && next->rows <= budget / 8) {
-        left = std::min(left, next->rows + budget / 8);
-      }
-      for (; next != nullptr && (batch.empty() || next->rows <= left); next = Front(dropped)) {
-        left -= next->rows;
-        batch.push_back(TakeFront());
-      }
+      batch = TakeBatch(next, true, budget, dropped);
       closed = closed_;
     }
     if (on_room_ && !(batch.empty() && dropped.empty())) on_room_();
@@ -80,6 +72,30 @@ std::vector<std::unique_ptr<QueuedSegment>> SegmentQueue::PopBatch(int64_t budge
       patient_until.reset();
     }
   }
+}
+
+std::vector<std::unique_ptr<QueuedSegment>> SegmentQueue::TakeMore(int64_t budget) {
+  Segments batch, dropped;
+  {
+    MutexLock lock(mu_);
+    batch = TakeBatch(Front(dropped), false, budget, dropped);
+  }
+  if (on_room_ && !(batch.empty() && dropped.empty())) on_room_();
+  return batch;
+}
+
+SegmentQueue::Segments SegmentQueue::TakeBatch(QueuedSegment* next, bool first, int64_t budget, Segments& dropped) {
+  Segments batch;
+  int64_t left = std::min(budget, rows_ / (idle_workers_ + 1));
+  if (idle_workers_ == 0) left = std::min(left, std::max(budget / 8, rows_ / options_.workers));
+  if (next != nullptr && next->interactive() && next->rows <= budget / 8) {
+    left = std::min(left, next->rows + budget / 8);
+  }
+  for (; next != nullptr && ((first && batch.empty()) || next->rows <= left); next = Front(dropped)) {
+    left -= next->rows;
+    batch.push_back(TakeFront());
+  }
+  return batch;
 }
 
 QueuedSegment* SegmentQueue::Front(Segments& dropped) {

@@ -75,6 +75,9 @@ class SegmentQueue {
   std::vector<std::unique_ptr<QueuedSegment>> PopBatch(int64_t budget, const std::function<void()>& on_idle = nullptr)
       TUTTI_EXCLUDES(mu_);
 
+  // The same without waiting, and only what fits, for a worker that has begun others.
+  std::vector<std::unique_ptr<QueuedSegment>> TakeMore(int64_t budget) TUTTI_EXCLUDES(mu_);
+
   // Lets go of the segments whose request has stopped.
   void DropStopped() TUTTI_EXCLUDES(mu_);
 
@@ -94,6 +97,8 @@ class SegmentQueue {
   // The segment to hand out next, null when there is none; moves stopped ones on the way to `dropped`.
   QueuedSegment* Front(Segments& dropped) TUTTI_REQUIRES(mu_);
   std::unique_ptr<QueuedSegment> TakeFront() TUTTI_REQUIRES(mu_);
+  // What PopBatch says of `budget`; `next` is Front's. With `first`, that one is taken whatever its length.
+  Segments TakeBatch(QueuedSegment* next, bool first, int64_t budget, Segments& dropped) TUTTI_REQUIRES(mu_);
 
   const SegmentQueueOptions options_;
   const std::function<void()> on_room_;

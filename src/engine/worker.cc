@@ -1,6 +1,7 @@
 #include "engine/worker.h"
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
 #include <utility>
 
@@ -11,51 +12,109 @@
 namespace tutti {
 
 void Worker::Run() {
-  const auto pop = [this] { return queue_.PopBatch(batch_rows_, [this] { workspace_.Release(); }); };
-  for (auto batch = pop(); !batch.empty(); batch = pop()) {
-    ReachSyncPoint(sync_points_, "Worker:batch_popped");
-    Recognise(batch);
+  const auto on_idle = [this] {
+    decoding_->Trim();
+    workspace_.Release();
+  };
+  while (true) {
+    auto batch = live_.empty() ? queue_.PopBatch(batch_rows_, on_idle) : queue_.TakeMore(batch_rows_ - live_rows());
+    if (batch.empty() && live_.empty()) return;
+    if (!batch.empty()) {
+      ReachSyncPoint(sync_points_, "Worker:batch_popped");
+      Take(std::move(batch));
+    }
+    DropStopped();
+    if (!live_.empty()) Attempt([this] { Step(); });
   }
 }
 
-void Worker::Recognise(Batch batch) {
-  const absl::Status done = NoThrow(batch.front()->request->name(), [&] {
-    TryRecognise(batch);
-    return absl::OkStatus();
+void Worker::Take(std::vector<std::unique_ptr<QueuedSegment>> batch) {
+  const size_t before = live_.size(), rows_before = static_cast<size_t>(live_rows());
+  for (std::unique_ptr<QueuedSegment>& segment : batch) live_.push_back({next_id_++, std::move(segment)});
+  ++counts_.batches;
+  counts_.rows += live_rows() - static_cast<int64_t>(rows_before);
+  Attempt([&] { Admit(std::span(live_).subspan(before)); });
+}
+
+void Worker::Admit(std::span<const Live> some) {
+  utterances_.clear();
+  for (const Live& one : some) {
+    const QueuedSegment& segment = *one.segment;
+    utterances_.push_back({one.id, segment.features.data(), segment.rows, &segment.request->options().search});
+  }
+  decoding_->Admit(utterances_, workspace_);
+}
+
+void Worker::Step() {
+  finished_.clear();
+  decoding_->Step(workspace_, finished_);
+  if (finished_.empty()) return;
+  ReachSyncPoint(sync_points_, "Worker:network_done");
+  const auto find = [this](int64_t id) { return std::ranges::find(live_, id, &Live::id); };
+  std::vector<absl::StatusOr<Segment>> segments;
+  for (const auto& [id, hypothesis] : finished_) {
+    segments.push_back(hypothesis.ok() ? absl::StatusOr<Segment>(ToSegment(*find(id)->segment, *hypothesis))
+                                       : hypothesis.status());
+  }
+  // From here on nothing fails: a segment must not be reported twice.
+  for (size_t i = 0; i < finished_.size(); ++i) {
+    const auto one = find(finished_[i].id);
+    Request& request = *one->segment->request;
+    if (segments[i].ok()) {
+      request.AddSegment(one->segment->number, *std::move(segments[i]), one->seconds);
+    } else {
+      request.Fail(segments[i].status());
+    }
+    live_.erase(one);
+  }
+}
+
+void Worker::DropStopped() {
+  std::erase_if(live_, [this](const Live& one) {
+    if (!one.segment->request->stopped()) return false;
+    decoding_->Remove(one.id);
+    return true;
   });
-  if (done.ok()) return;
-  if (batch.size() == 1) return batch.front()->request->Fail(done);
-  // Whoever is to blame, the others in the batch shall not suffer.
-  for (size_t i = 0; i < batch.size(); ++i) Recognise(batch.subspan(i, 1));
 }
 
-void Worker::TryRecognise(Batch batch) {
-  const int64_t width = parts_.asr->frontend()->width();
-  offsets_.assign(1, 0);
-  starts_.clear();
-  for (const auto& segment : batch) {
-    offsets_.push_back(offsets_.back() + segment->rows);
-    starts_.push_back(segment->features.data());
-  }
-  hypotheses_.assign(batch.size(), {});
-
+void Worker::Attempt(const std::function<void()>& work) {
   double seconds = 0;
+  const int64_t rows = live_rows();
+  const auto account = [&] { counts_.network_us += static_cast<int64_t>(seconds * 1e6); };
+  absl::Status done;
   {
     CpuTimer timer(seconds);
-    parts_.asr->Recognise({starts_, width, offsets_}, workspace_, hypotheses_);
+    done = NoThrow(live_.front().segment->request->name(), [&] {
+      work();
+      return absl::OkStatus();
+    });
   }
-  ReachSyncPoint(sync_points_, "Worker:network_done");
-  ++counts_.batches;
-  counts_.rows += offsets_.back();
-  counts_.network_us += static_cast<int64_t>(seconds * 1e6);
+  account();
+  for (Live& one : live_) {
+    one.seconds += seconds * static_cast<double>(one.segment->rows) / static_cast<double>(std::max<int64_t>(rows, 1));
+  }
+  if (!done.ok()) RunOneByOne(done);
+}
 
-  std::vector<Segment> segments;
-  for (size_t i = 0; i < batch.size(); ++i) segments.push_back(ToSegment(*batch[i], hypotheses_[i]));
-  // From here on nothing fails: a segment must not be reported twice.
-  for (size_t i = 0; i < batch.size(); ++i) {
-    const double share = static_cast<double>(batch[i]->rows) / static_cast<double>(offsets_.back());
-    batch[i]->request->AddSegment(batch[i]->number, std::move(segments[i]), seconds * share);
+void Worker::RunOneByOne(const absl::Status& why) {
+  decoding_->Clear();
+  std::vector<Live> all = std::exchange(live_, {});
+  if (all.size() == 1) return all.front().segment->request->Fail(why);
+  // Whoever is to blame, the others shall not suffer.
+  for (Live& one : all) {
+    live_.push_back(std::move(one));
+    Attempt([this] { Admit(live_); });
+    while (!live_.empty()) {
+      DropStopped();
+      if (!live_.empty()) Attempt([this] { Step(); });
+    }
   }
+}
+
+int64_t Worker::live_rows() const {
+  int64_t rows = 0;
+  for (const Live& one : live_) rows += one.segment->rows;
+  return rows;
 }
 
 Segment Worker::ToSegment(const QueuedSegment& queued, const Hypothesis& hypothesis) const {

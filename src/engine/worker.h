@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "base/sync_point.h"
 #include "engine/parts.h"
 #include "engine/segment_queue.h"
+#include "models/decoding.h"
 #include "nn/workspace.h"
 
 namespace tutti {
@@ -16,21 +18,27 @@ namespace tutti {
 // What all workers of a recogniser did. Thread-safe; each number by itself is exact.
 struct WorkerCounts {
   std::atomic<int64_t> batches = 0;
-  std::atomic<int64_t> rows = 0;        // LFR frames
+  std::atomic<int64_t> rows = 0;        // of features
   std::atomic<int64_t> network_us = 0;  // CPU time
 };
 
-// Runs the network over batches of segments, whosever they are, and hands each hypothesis back to its request.
+// Runs the network over segments, whosever they are, and hands each hypothesis back to its request. What the model
+// finds token by token lets segments join and leave between two tokens.
 //
 // All it owns is scratch memory that no result depends on, and that it gives back when work is long in coming. One
 // thread each.
 class Worker {
  public:
-  // `parts`, `queue`, `team` and `counts` outlive it. A batch takes up to `batch_rows` LFR frames. The team, null for
-  // none, is this worker's alone.
+  // `parts`, `queue`, `team` and `counts` outlive it. It works on up to `batch_rows` rows of features at a time. The
+  // team, null for none, is this worker's alone.
   Worker(const RecognizerParts& parts, SegmentQueue& queue, int64_t batch_rows, Team* team, WorkerCounts& counts,
          SyncPoints* sync_points)
-      : parts_(parts), queue_(queue), batch_rows_(batch_rows), counts_(counts), sync_points_(sync_points) {
+      : parts_(parts),
+        queue_(queue),
+        batch_rows_(batch_rows),
+        counts_(counts),
+        sync_points_(sync_points),
+        decoding_(parts.asr->NewDecoding()) {
     workspace_.set_team(team);
   }
 
@@ -38,10 +46,22 @@ class Worker {
   void Run();
 
  private:
-  using Batch = std::span<const std::unique_ptr<QueuedSegment>>;
+  // A segment that the decoding has.
+  struct Live {
+    int64_t id;
+    std::unique_ptr<QueuedSegment> segment;
+    double seconds = 0;  // its share of the time so far
+  };
 
-  void Recognise(Batch batch);
-  void TryRecognise(Batch batch);
+  void Take(std::vector<std::unique_ptr<QueuedSegment>> batch);
+  void Admit(std::span<const Live> some);
+  void Step();
+  void DropStopped();
+  // work() takes CPU time, of which each live segment has its share. What it throws costs no segment but the one that
+  // is to blame.
+  void Attempt(const std::function<void()>& work);
+  void RunOneByOne(const absl::Status& why);
+  int64_t live_rows() const;
   Segment ToSegment(const QueuedSegment& queued, const Hypothesis& hypothesis) const;
 
   const RecognizerParts& parts_;
@@ -50,10 +70,12 @@ class Worker {
   WorkerCounts& counts_;
   SyncPoints* const sync_points_;
 
+  const std::unique_ptr<Decoding> decoding_;
   Workspace workspace_;
-  std::vector<int64_t> offsets_;
-  std::vector<const float*> starts_;
-  std::vector<Hypothesis> hypotheses_;
+  std::vector<Live> live_;  // in the order of their ids
+  int64_t next_id_ = 0;
+  std::vector<Decoding::Utterance> utterances_;
+  std::vector<Decoding::Finished> finished_;
 };
 
 }  // namespace tutti

@@ -7,6 +7,7 @@
 
 #include "base/status.h"
 #include "checkpoint/model_package.h"
+#include "frontend/feature_extractor.h"
 
 namespace tutti {
 
@@ -29,24 +30,23 @@ struct FrontendOptions {
 // Samples → rows of log-mel filter bank energies, stacked (LFR) and normalised (CMVN): spec §2.1–2.4.
 //
 // Immutable after Create; safe from any thread.
-class Frontend {
+class Frontend final : public FeatureExtractor {
  public:
   // InvalidArgument for options out of range, or when cmvn is not empty and its width is not lfr_m · mels.
   static absl::StatusOr<std::shared_ptr<const Frontend>> Create(const FrontendOptions& options, Cmvn cmvn);
   static absl::StatusOr<std::shared_ptr<const Frontend>> FromPackage(const ModelPackage& package);
-  ~Frontend();
+  ~Frontend() override;
 
   const FrontendOptions& options() const { return options_; }
-  int64_t width() const { return static_cast<int64_t>(options_.lfr_m) * options_.mels; }  // floats in a row
+  int64_t width() const override { return static_cast<int64_t>(options_.lfr_m) * options_.mels; }
+  double row_ms() const override { return 1000.0 * options_.frame_shift * options_.lfr_n / options_.sample_rate; }
 
   // Whole 25 ms frames in `samples` samples; below 25 ms: 0.
   int64_t Frames(int64_t samples) const;
   // LFR rows for so many samples: ceil(Frames / lfr_n).
-  int64_t Rows(int64_t samples) const { return (Frames(samples) + options_.lfr_n - 1) / options_.lfr_n; }
+  int64_t Rows(int64_t samples) const override { return (Frames(samples) + options_.lfr_n - 1) / options_.lfr_n; }
 
-  // Appends Rows(samples.size()) rows of width() floats to `rows`. Samples are 16 kHz mono in [-1, 1]; values that are
-  // not finite count as 0.
-  void Compute(std::span<const float> samples, std::vector<float>& rows) const;
+  void Compute(std::span<const float> samples, std::vector<float>& rows) const override;
 
   // Appends Frames(samples.size()) rows of `mels` log energies: the filter bank alone.
   void ComputeFbank(std::span<const float> samples, std::vector<float>& frames) const;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <span>
 #include <string>
@@ -8,7 +9,9 @@
 
 #include "base/status.h"
 #include "checkpoint/model_package.h"
-#include "frontend/frontend.h"
+#include "frontend/feature_extractor.h"
+#include "models/decoding.h"
+#include "models/hypothesis.h"
 #include "models/sanm_encoder.h"
 #include "models/weight_source.h"
 #include "nn/ragged_batch.h"
@@ -16,14 +19,6 @@
 #include "tutti/compute_type.h"
 
 namespace tutti {
-
-// What greedy search found in one segment. ids exclude blank, <s> and </s>.
-struct Hypothesis {
-  std::vector<int32_t> ids;
-  std::vector<float> scores;  // log-probability of each id
-  // Start and end of each id in ms from the segment's start; empty where the model has no times.
-  std::vector<std::pair<int64_t, int64_t>> times;
-};
 
 // A piece of text with what is known of it: a word or a Chinese character after token post-processing (spec §7.1).
 struct TextUnit {
@@ -51,7 +46,7 @@ class AsrModel {
                                                               ComputeType compute_type);
   virtual ~AsrModel() = default;
 
-  virtual const std::shared_ptr<const Frontend>& frontend() const = 0;
+  virtual const FeatureExtractor* frontend() const = 0;
   virtual std::string_view family() const = 0;                         // "paraformer"
   virtual ComputeType compute_type() const = 0;                        // in use; never kAuto
   virtual const SanmEncoder* sanm_encoder() const { return nullptr; }  // null: a family without one
@@ -60,6 +55,18 @@ class AsrModel {
   // features.segments(). A segment without rows gets an empty hypothesis.
   virtual void Recognise(const ScatteredBatch& features, Workspace& workspace,
                          std::span<Hypothesis> hypotheses) const = 0;
+
+  // What a worker recognises with; the model outlives it. Unless a family has its own, all of what is admitted runs
+  // through Recognise at once.
+  virtual std::unique_ptr<Decoding> NewDecoding() const;
+
+  // Longer stretches of speech are cut; shorter ones are joined, without the silence between them, up to join_ms in
+  // all.
+  virtual int64_t max_segment_ms() const { return std::numeric_limits<int64_t>::max(); }
+  virtual int64_t join_ms() const { return 0; }
+
+  // InvalidArgument for options that the model cannot serve, and says which it can.
+  virtual absl::Status Check(const SearchOptions& options) const;
 
   virtual SegmentText Text(const Hypothesis& hypothesis) const = 0;
 };

@@ -9,6 +9,7 @@
 #include "base/status.h"
 #include "checkpoint/config.h"
 #include "checkpoint/model_package.h"
+#include "frontend/frontend.h"
 #include "models/asr_model.h"
 #include "models/cif.h"
 #include "models/paraformer_decoder.h"
@@ -37,7 +38,7 @@ class Paraformer final : public AsrModel {
                                                                   std::vector<std::string> tokens,
                                                                   ComputeType compute_type = ComputeType::kF32);
 
-  const std::shared_ptr<const Frontend>& frontend() const override { return frontend_; }
+  const Frontend* frontend() const override { return frontend_.get(); }
   std::string_view family() const override { return "paraformer"; }
   ComputeType compute_type() const override { return encoder_.options().compute_type; }
   const SanmEncoder* sanm_encoder() const override { return &encoder_; }

@@ -10,6 +10,7 @@
 #include "base/status.h"
 #include "checkpoint/config.h"
 #include "checkpoint/model_package.h"
+#include "frontend/frontend.h"
 #include "models/asr_model.h"
 #include "models/output_layer.h"
 #include "models/sanm_encoder.h"
@@ -47,7 +48,7 @@ class SenseVoice final : public AsrModel {
                                                                   std::vector<std::string> tokens,
                                                                   ComputeType compute_type = ComputeType::kF32);
 
-  const std::shared_ptr<const Frontend>& frontend() const override { return frontend_; }
+  const Frontend* frontend() const override { return frontend_.get(); }
   std::string_view family() const override { return "sensevoice"; }
   ComputeType compute_type() const override { return encoder_.options().compute_type; }
   const SanmEncoder* sanm_encoder() const override { return &encoder_; }

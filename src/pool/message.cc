@@ -45,9 +45,15 @@ void Fields(Archive& a, VadOptions& m) {
   a(m.decibel_thres), a(m.speech_noise_thres), a(m.sil_pdf_ids), a(m.dynamic_silence), a(m.chunk_size);
 }
 template <typename Archive>
+void Fields(Archive& a, SearchOptions& m) {
+  a(m.language), a.Enum(m.task, Task::kTranslate), a(m.beam_size), a(m.patience), a(m.length_penalty);
+  a(m.repetition_penalty), a(m.no_repeat_ngram_size), a(m.no_speech_threshold), a(m.log_prob_threshold);
+  a(m.initial_prompt), a(m.hotwords), a(m.prefix), a(m.max_new_tokens);
+}
+template <typename Archive>
 void Fields(Archive& a, TranscribeOptions& m) {
   a(m.use_vad), a(m.vad_options), a.Enum(m.channels, Channels::kSplit), a(m.raw_format), a(m.max_segment_ms);
-  a(m.max_duration_ms), a.Enum(m.priority, Priority::kBatch);
+  a(m.max_duration_ms), a(m.search), a.Enum(m.priority, Priority::kBatch);
 }
 template <typename Archive>
 void Fields(Archive& a, RecognizerOptions& m) {

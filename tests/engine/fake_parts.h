@@ -9,6 +9,7 @@
 
 #include "engine/parts.h"
 #include "engine/recognizer_impl.h"
+#include "frontend/frontend.h"
 
 namespace tutti::testing {
 
@@ -19,7 +20,7 @@ class FakeAsrModel final : public AsrModel {
   explicit FakeAsrModel(std::function<void(const ScatteredBatch&)> on_batch = nullptr)
       : frontend_(*Frontend::Create(FrontendOptions{}, Cmvn{})), on_batch_(std::move(on_batch)) {}
 
-  const std::shared_ptr<const Frontend>& frontend() const override { return frontend_; }
+  const Frontend* frontend() const override { return frontend_.get(); }
   std::string_view family() const override { return "fake"; }
   ComputeType compute_type() const override { return ComputeType::kF32; }
 

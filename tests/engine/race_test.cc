@@ -30,7 +30,7 @@ class ModelWithState final : public AsrModel {
  public:
   explicit ModelWithState(SyncPoints& sync_points) : sync_points_(sync_points) {}
 
-  const std::shared_ptr<const Frontend>& frontend() const override { return frontend_; }
+  const Frontend* frontend() const override { return frontend_.get(); }
   std::string_view family() const override { return "model with state"; }
   ComputeType compute_type() const override { return ComputeType::kF32; }
 

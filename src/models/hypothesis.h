@@ -1,0 +1,17 @@
+#pragma once
+
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+namespace tutti {
+
+// What was found in one segment. ids exclude blank and the marks of begin and end.
+struct Hypothesis {
+  std::vector<int32_t> ids;
+  std::vector<float> scores;  // log-probability of each id
+  // Start and end of each id in ms from the segment's start; empty where the model has no times.
+  std::vector<std::pair<int64_t, int64_t>> times;
+};
+
+}  // namespace tutti
