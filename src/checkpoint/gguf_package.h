@@ -35,9 +35,7 @@ inline constexpr char kWordsKey[] = "tutti.seg_dict.words";    // as long as the
 inline constexpr char kPiecesKey[] = "tutti.seg_dict.pieces";  // of each word, with a space between two
 inline constexpr char kShift[] = "cmvn.shift";
 inline constexpr char kScale[] = "cmvn.scale";
-// int8: w[o, i] = NAME.scales[o] · NAME[o, i]; a matrix that divides into panels is in that order (DType::kI8Panels),
-// any other row by row.
-inline constexpr char kScalesSuffix[] = ".scales";
+// An int8 matrix that divides into panels is in that order (DType::kI8Panels), any other row by row.
 inline constexpr int64_t kPanelColumns = 32;
 inline constexpr int64_t kPanelWord = 4;
 }  // namespace gguf

@@ -25,13 +25,17 @@ absl::StatusOr<TensorTable> Read(std::span<const std::byte> bytes) {
   if (StartsWith(bytes, "\x80\x02\x8a\x0a"sv)) return ReadTorchLegacy(bytes);
   // ModelProto.ir_version, the first field every exporter writes.
   if (StartsWith(bytes, "\x08"sv)) return ReadOnnx(bytes);
+  // The version of the format.
+  if (StartsWith(bytes, "\x06\0\0\0"sv)) return ReadCtranslate2(bytes);
   if (StartsWith(bytes, "GGUF"sv)) {
     return Unimplemented("a GGUF file holds a whole model: name it in place of the directory");
   }
   std::vector<int> head;
   for (const std::byte b : bytes.first(std::min<size_t>(bytes.size(), 4))) head.push_back(static_cast<int>(b));
-  return InvalidArgument("unknown weights file: {} bytes that start with [{:02x}]; expected a torch file (PK…) or ONNX",
-                         bytes.size(), fmt::join(head, " "));
+  return InvalidArgument(
+      "unknown weights file: {} bytes that start with [{:02x}]; expected a torch file (PK…), "
+      "ONNX or CTranslate2",
+      bytes.size(), fmt::join(head, " "));
 }
 
 // `convert` takes one stored element to float. Elements are not aligned.
@@ -81,6 +85,8 @@ std::string_view Name(DType dtype) {
       return "i64";
     case DType::kI32:
       return "i32";
+    case DType::kI16:
+      return "i16";
     case DType::kI8:
       return "i8";
     case DType::kU8:
@@ -103,6 +109,7 @@ int64_t ByteSize(DType dtype) {
       return 4;
     case DType::kF16:
     case DType::kBF16:
+    case DType::kI16:
       return 2;
     case DType::kI8:
     case DType::kU8:
@@ -160,6 +167,23 @@ absl::StatusOr<TensorView> Checkpoint::Find(std::string_view name) const {
   return found->second;
 }
 
+absl::StatusOr<std::vector<float>> Checkpoint::Dequantised(std::string_view name, const TensorView& view) const {
+  TUTTI_ASSIGN_OR_RETURN(const TensorView scales, Find(std::string(name) + kScalesSuffix));
+  const int64_t rows = view.shape.empty() ? 1 : view.shape[0];
+  const bool one = scales.elements() == 1;
+  if (scales.dtype != DType::kF32 || (!one && scales.elements() != rows)) {
+    return InvalidArgument("{}: tensor {}{} is {} of {} elements, expected f32, one or {}", path_, name, kScalesSuffix,
+                           Name(scales.dtype), scales.elements(), rows);
+  }
+  std::vector<float> floats = view.dtype == DType::kI8
+                                  ? ConvertAll<int8_t>(view, [](int8_t value) { return static_cast<float>(value); })
+                                  : ConvertAll<int16_t>(view, [](int16_t value) { return static_cast<float>(value); });
+  const std::vector<float> factors = ConvertAll<float>(scales, [](float value) { return value; });
+  const size_t columns = floats.size() / static_cast<size_t>(std::max<int64_t>(rows, 1));
+  for (size_t i = 0; i < floats.size(); ++i) floats[i] *= factors[one ? 0 : i / columns];
+  return floats;
+}
+
 absl::StatusOr<std::vector<float>> Checkpoint::Floats(std::string_view name, std::span<const int64_t> shape) const {
   TUTTI_ASSIGN_OR_RETURN(const TensorView view, Find(name));
   const bool fits = std::equal(shape.begin(), shape.end(), view.shape.begin(), view.shape.end(),
@@ -179,9 +203,13 @@ absl::StatusOr<std::vector<float>> Checkpoint::Floats(std::string_view name, std
       return ConvertAll<double>(view, [](double value) { return static_cast<float>(value); });
     case DType::kQ8_0:
       return FromQ8(view);
+    case DType::kI8:
+    case DType::kI16:
+      if (Has(std::string(name) + kScalesSuffix)) return Dequantised(name, view);
+      [[fallthrough]];
     default:
-      return InvalidArgument("{}: tensor {} is {}, expected f32, f16, bf16, f64 or q8_0", path_, name,
-                             Name(view.dtype));
+      return InvalidArgument("{}: tensor {} is {}, expected f32, f16, bf16, f64, q8_0, or i8 or i16 with scales", path_,
+                             name, Name(view.dtype));
   }
 }
 

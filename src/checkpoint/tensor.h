@@ -16,7 +16,7 @@ namespace tutti {
 
 // kQ8_0 is ggml's: rows in blocks of 32 elements, a block one half-precision scale and 32 int8. kI8Panels are int8 in
 // the order of nn/weight_panels.h.
-enum class DType { kF32, kF16, kBF16, kF64, kI64, kI32, kI8, kU8, kQ8_0, kI8Panels };
+enum class DType { kF32, kF16, kBF16, kF64, kI64, kI32, kI16, kI8, kU8, kQ8_0, kI8Panels };
 std::string_view Name(DType dtype);
 int64_t ByteSize(DType dtype);  // of an element; of a block of 32 where they come in blocks
 
@@ -30,10 +30,14 @@ struct TensorView {
   int64_t bytes() const;
 };
 
+// Beside a quantised tensor NAME [rows, …], of i8 or i16, stands NAME.scales, f32: [rows], or [1] for all of them.
+// w[r, …] = scales[r] · NAME[r, …].
+inline constexpr char kScalesSuffix[] = ".scales";
+
 using TensorMap = std::map<std::string, TensorView, std::less<>>;
 
-// The named tensors of one weights file (torch, ONNX initialisers, GGUF), read through mmap: a tensor nobody asks for
-// is never paged in. Immutable, safe from any thread.
+// The named tensors of one weights file (torch, ONNX initialisers, GGUF, CTranslate2), read through mmap: a tensor
+// nobody asks for is never paged in. Immutable, safe from any thread.
 class Checkpoint {
  public:
   // Chooses the reader by the file's first bytes. Errors name the file, the entry or field, and what was expected.
@@ -60,14 +64,16 @@ class Checkpoint {
   // model does not hold the file and what was made of it at the same time. Null where nothing is mapped.
   std::shared_ptr<const void> Borrow(const TensorView& tensor) const;
 
-  // The tensor as f32 (from f32, f16, bf16, f64 or q8_0), its shape checked: -1 in `shape` matches any size.
-  // InvalidArgument names the file, the tensor, the shape found and the one expected.
+  // The tensor as f32 (from f32, f16, bf16, f64 or q8_0, or from i8 or i16 with scales), its shape checked: -1 in
+  // `shape` matches any size. InvalidArgument names the file, the tensor, the shape found and the one expected.
   absl::StatusOr<std::vector<float>> Floats(std::string_view name, std::span<const int64_t> shape) const;
   absl::StatusOr<std::vector<float>> Floats(std::string_view name, std::initializer_list<int64_t> shape) const {
     return Floats(name, std::span<const int64_t>(shape.begin(), shape.size()));
   }
 
  private:
+  absl::StatusOr<std::vector<float>> Dequantised(std::string_view name, const TensorView& view) const;
+
   const std::string path_;
   const TensorMap tensors_;
   const std::vector<std::shared_ptr<const void>> owners_;

@@ -34,5 +34,8 @@ inline std::optional<int64_t> CheckedProduct(std::span<const int64_t> shape) {
 absl::StatusOr<TensorTable> ReadTorchZip(std::span<const std::byte> bytes);
 absl::StatusOr<TensorTable> ReadTorchLegacy(std::span<const std::byte> bytes);
 absl::StatusOr<TensorTable> ReadOnnx(std::span<const std::byte> bytes);
+// A Whisper model of CTranslate2 (whisper spec §2), its variables under their own names, aliases among them. A
+// quantised matrix has its scales beside it (kScalesSuffix) in place of its `…_scale`.
+absl::StatusOr<TensorTable> ReadCtranslate2(std::span<const std::byte> bytes);
 
 }  // namespace tutti

@@ -6,7 +6,6 @@
 #include <set>
 #include <system_error>
 
-#include "checkpoint/gguf_package.h"
 #include "checkpoint/model_package.h"
 #include "models/asr_model.h"
 #include "models/fsmn_vad.h"
@@ -65,8 +64,10 @@ absl::StatusOr<ModelInfo> Inspect(const std::string& directory) {
   const auto bytes = std::filesystem::file_size(info.weights, error);
   info.weights_bytes = error ? 0 : static_cast<int64_t>(bytes);
   std::set<std::string_view> dtypes;
+  std::set<const std::byte*> seen;
   for (const auto& [name, tensor] : package.weights->tensors()) {
-    if (!name.ends_with(gguf::kScalesSuffix)) info.parameters += tensor.elements();
+    const int64_t elements = name.ends_with(kScalesSuffix) ? 0 : tensor.elements();
+    if (elements > 0 && seen.insert(tensor.data).second) info.parameters += elements;  // one of two names
     dtypes.insert(Name(tensor.dtype));
   }
   info.dtypes = fmt::format("{}", fmt::join(dtypes, ", "));

@@ -126,7 +126,7 @@ class TensorAdder {
       return sink(std::as_bytes(std::span(panels)));
     };
     writer_.AddTensor(name, gguf::kTensorI8, view.shape, Size(view, 1), Converted(name, view.shape, quantised));
-    writer_.AddTensor(name + gguf::kScalesSuffix, gguf::kTensorF32, {out}, static_cast<uint64_t>(out) * sizeof(float),
+    writer_.AddTensor(name + kScalesSuffix, gguf::kTensorF32, {out}, static_cast<uint64_t>(out) * sizeof(float),
                       [scales](const GgufWriter::Sink& sink) { return sink(std::as_bytes(std::span(*scales))); });
   }
 

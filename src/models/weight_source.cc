@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "checkpoint/gguf_package.h"
-
 namespace tutti {
 
 absl::StatusOr<StoredMatrix> WeightSource::GetMatrix(std::string_view name, int64_t out, int64_t in) const {
@@ -14,7 +12,7 @@ absl::StatusOr<StoredMatrix> WeightSource::GetMatrix(std::string_view name, int6
 
 absl::StatusOr<StoredMatrix> CheckpointWeights::GetMatrix(std::string_view name, int64_t out, int64_t in) const {
   TUTTI_ASSIGN_OR_RETURN(const TensorView view, checkpoint_->Find(name));
-  const std::string scales_name = std::string(name) + gguf::kScalesSuffix;
+  const std::string scales_name = std::string(name) + kScalesSuffix;
   const bool fits = view.shape == std::vector<int64_t>{out, in};
   const bool aligned = reinterpret_cast<uintptr_t>(view.data) % alignof(uint16_t) == 0;
   if (fits && aligned && view.dtype == DType::kBF16) {
