@@ -24,18 +24,11 @@ struct LinearShape {
 absl::StatusOr<Linear> LoadLinear(const WeightSource& source, std::string_view name, LinearShape shape,
                                   LinearOptions options = {});
 
-// The same of tensors with other names; no bias where `bias` is empty.
-absl::StatusOr<Linear> LoadLinearOf(const WeightSource& source, std::string_view weight, std::string_view bias,
-                                    int64_t out, int64_t in, LinearOptions options);
-
 // `name`.weight and `name`.bias, [width] each. Immutable after Load.
 class Norm {
  public:
   Norm() = default;  // empty: assign a loaded one before Run
   static absl::StatusOr<Norm> Load(const WeightSource& source, std::string_view name, int64_t width, float eps);
-  // The same of tensors with other names.
-  static absl::StatusOr<Norm> LoadOf(const WeightSource& source, std::string_view gamma, std::string_view beta,
-                                     int64_t width, float eps);
 
   // x == y is allowed.
   void Run(const float* x, int64_t rows, float* y) const {

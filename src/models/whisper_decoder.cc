@@ -16,11 +16,10 @@ absl::StatusOr<WhisperDecoder> WhisperDecoder::Load(const WeightSource& source, 
   if (dims.width % dims.decoder_heads != 0) {
     return InvalidArgument("decoder: width {} is not a multiple of {} heads", dims.width, dims.decoder_heads);
   }
-  constexpr std::string_view kEmbeddings = "decoder/embeddings/weight";
   const int64_t width = dims.width;
   WhisperDecoder decoder(dims);
-  TUTTI_ASSIGN_OR_RETURN(decoder.embeddings_,
-                         EmbeddingTable::Load(source, kEmbeddings, dims.vocabulary, width, dims.compute_type));
+  TUTTI_ASSIGN_OR_RETURN(decoder.embeddings_, EmbeddingTable::Load(source, "decoder/embeddings/weight", dims.vocabulary,
+                                                                   width, dims.compute_type));
   TUTTI_ASSIGN_OR_RETURN(const Weight positions,
                          source.Get("decoder/position_encodings/encodings", {dims.text_positions, width}));
   decoder.positions_ = positions.Copy();
@@ -28,9 +27,10 @@ absl::StatusOr<WhisperDecoder> WhisperDecoder::Load(const WeightSource& source, 
     TUTTI_ASSIGN_OR_RETURN(Layer layer, LoadLayer(source, fmt::format("decoder/layer_{}", i), dims));
     decoder.layers_.push_back(std::move(layer));
   }
-  TUTTI_ASSIGN_OR_RETURN(decoder.norm_, LoadWhisperNorm(source, "decoder/layer_norm", width));
-  TUTTI_ASSIGN_OR_RETURN(decoder.output_,
-                         LoadLinearOf(source, kEmbeddings, "", dims.vocabulary, width, {.type = dims.compute_type}));
+  TUTTI_ASSIGN_OR_RETURN(decoder.norm_, WhisperNorm::Load(source, "decoder/layer_norm", width));
+  TUTTI_ASSIGN_OR_RETURN(
+      decoder.output_,
+      LoadWhisperLinear(source, "decoder/embeddings", {dims.vocabulary, width, false}, {.type = dims.compute_type}));
   return decoder;
 }
 
@@ -43,10 +43,10 @@ absl::StatusOr<WhisperDecoder::Layer> WhisperDecoder::LoadLayer(const WeightSour
     return LoadWhisperLinear(source, in_layer(part), {out, width}, options);
   };
   Layer layer;
-  TUTTI_ASSIGN_OR_RETURN(layer.norm, LoadWhisperNorm(source, in_layer("self_attention/layer_norm"), width));
+  TUTTI_ASSIGN_OR_RETURN(layer.norm, WhisperNorm::Load(source, in_layer("self_attention/layer_norm"), width));
   TUTTI_ASSIGN_OR_RETURN(layer.qkv, load("self_attention/linear_0", 3 * width, store));
   TUTTI_ASSIGN_OR_RETURN(layer.out, load("self_attention/linear_1", width, add));
-  TUTTI_ASSIGN_OR_RETURN(layer.cross_norm, LoadWhisperNorm(source, in_layer("attention/layer_norm"), width));
+  TUTTI_ASSIGN_OR_RETURN(layer.cross_norm, WhisperNorm::Load(source, in_layer("attention/layer_norm"), width));
   TUTTI_ASSIGN_OR_RETURN(layer.q, load("attention/linear_0", width, store));
   TUTTI_ASSIGN_OR_RETURN(layer.kv, load("attention/linear_1", 2 * width, store));
   TUTTI_ASSIGN_OR_RETURN(layer.cross_out, load("attention/linear_2", width, add));
@@ -76,7 +76,8 @@ CrossMemory WhisperDecoder::Listen(const float* encoded, int64_t rows, Workspace
   return memory;
 }
 
-void WhisperDecoder::Run(std::span<const WhisperInput> inputs, Workspace& workspace, float* hidden) const {
+void WhisperDecoder::Run(std::span<const WhisperInput> inputs, Workspace& workspace, float* hidden,
+                         const WhisperProbe* probe) const {
   Workspace::Scope scope(workspace);
   int64_t count = 0;
   for (const WhisperInput& input : inputs) count += static_cast<int64_t>(input.tokens.size());
@@ -98,7 +99,7 @@ void WhisperDecoder::Run(std::span<const WhisperInput> inputs, Workspace& worksp
   for (size_t layer = 0; layer < layers_.size(); ++layer) {
     const auto index = static_cast<int64_t>(layer);
     Attend(index, {rows, row}, hidden, scratch, workspace);
-    AttendToMemory(index, {groups, group_count}, count, hidden, scratch, workspace);
+    AttendToMemory(index, {groups, group_count}, count, hidden, scratch, probe, workspace);
     layers_[layer].feed_forward.Run(hidden, count, workspace);
   }
   norm_.Run(hidden, count, hidden);
@@ -144,7 +145,7 @@ void WhisperDecoder::Attend(int64_t layer, std::span<const Row> rows, float* x, 
 }
 
 void WhisperDecoder::AttendToMemory(int64_t layer, std::span<const Group> groups, int64_t rows, float* x,
-                                    float* scratch, Workspace& workspace) const {
+                                    float* scratch, const WhisperProbe* probe, Workspace& workspace) const {
   const Layer& weights = layers_[static_cast<size_t>(layer)];
   const int64_t width = dims_.width, heads = dims_.decoder_heads, dk = width / heads;
   ForRowBlocks(rows, workspace, [&](int64_t first, int64_t some, Workspace& own) {
@@ -155,9 +156,15 @@ void WhisperDecoder::AttendToMemory(int64_t layer, std::span<const Group> groups
   });
   ForEach(static_cast<int64_t>(groups.size()) * heads, workspace, [&](int64_t item, Workspace& own) {
     const Group& group = groups[static_cast<size_t>(item / heads)];
-    float* q = scratch + group.first * width + item % heads * dk;
-    CrossAttentionHead(q, width, group.rows, *group.memory, layer, item % heads, attention_scale(), q, width, nullptr,
-                       own);
+    const int64_t head = item % heads;
+    float* q = scratch + group.first * width + head * dk;
+    float* seen = nullptr;
+    for (size_t i = 0; probe != nullptr && i < probe->heads.size(); ++i) {
+      if (probe->heads[i] == std::pair(layer, head)) {
+        seen = probe->weights + static_cast<int64_t>(i) * group.rows * group.memory->rows();
+      }
+    }
+    CrossAttentionHead(q, width, group.rows, *group.memory, layer, head, attention_scale(), q, width, seen, own);
   });
   ForRowBlocks(rows, workspace, [&](int64_t first, int64_t some, Workspace& own) {
     weights.cross_out.Run(scratch + first * width, some, x + first * width, own);

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <span>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/status.h"
@@ -24,6 +25,12 @@ struct WhisperInput {
   std::span<const int32_t> tokens;
 };
 
+// Cross-attention to look at: of layer and head pairs, of the tokens of one input.
+struct WhisperProbe {
+  std::span<const std::pair<int64_t, int64_t>> heads;  // layer, head
+  float* weights = nullptr;                            // receives [heads, tokens, rows of the memory]
+};
+
 // Whisper's decoder (whisper spec §4), a step at a time over the hypotheses of any number of utterances.
 //
 // A row's result depends on its own hypothesis and utterance alone, to the last bit. Immutable after Load; safe from
@@ -42,17 +49,18 @@ class WhisperDecoder {
 
   // Adds the tokens of each input to its cache, no two of which may be the same; ids are within the vocabulary and a
   // cache holds text_positions tokens at most. Inputs of one utterance read its memory together where they are
-  // neighbours. hidden [all tokens, width], input after input, is what Logits takes.
-  void Run(std::span<const WhisperInput> inputs, Workspace& workspace, float* hidden) const;
+  // neighbours. hidden [all tokens, width], input after input, is what Logits takes. With a probe there is one input.
+  void Run(std::span<const WhisperInput> inputs, Workspace& workspace, float* hidden,
+           const WhisperProbe* probe = nullptr) const;
 
   // hidden [rows, width] → logits [rows, vocabulary].
   void Logits(const float* hidden, int64_t rows, Workspace& workspace, float* logits) const;
 
  private:
   struct Layer {
-    Norm norm;
+    WhisperNorm norm;
     Linear qkv, out;
-    Norm cross_norm;
+    WhisperNorm cross_norm;
     Linear q, kv, cross_out;
     WhisperFeedForward feed_forward;
   };
@@ -75,7 +83,7 @@ class WhisperDecoder {
   // row.
   void Attend(int64_t layer, std::span<const Row> rows, float* x, float* scratch, Workspace& workspace) const;
   void AttendToMemory(int64_t layer, std::span<const Group> groups, int64_t rows, float* x, float* scratch,
-                      Workspace& workspace) const;
+                      const WhisperProbe* probe, Workspace& workspace) const;
   AttentionShape attention_shape() const { return {dims_.decoder_heads, dims_.width / dims_.decoder_heads}; }
   float attention_scale() const;
 
@@ -83,7 +91,7 @@ class WhisperDecoder {
   EmbeddingTable embeddings_;
   std::vector<float> positions_;  // [text_positions, width]
   std::vector<Layer> layers_;
-  Norm norm_;
+  WhisperNorm norm_;
   Linear output_;
 };
 

@@ -11,6 +11,7 @@
 #include "nn/matrix_product.h"
 #include "nn/ops.h"
 #include "nn/quantise.h"
+#include "nn/token_ops.h"
 
 namespace tutti {
 namespace {
@@ -54,7 +55,7 @@ absl::StatusOr<WhisperEncoder> WhisperEncoder::Load(const WeightSource& source, 
     TUTTI_ASSIGN_OR_RETURN(Layer layer, LoadLayer(source, fmt::format("encoder/layer_{}", i), dims));
     encoder.layers_.push_back(std::move(layer));
   }
-  TUTTI_ASSIGN_OR_RETURN(encoder.norm_, LoadWhisperNorm(source, "encoder/layer_norm", width));
+  TUTTI_ASSIGN_OR_RETURN(encoder.norm_, WhisperNorm::Load(source, "encoder/layer_norm", width));
   return encoder;
 }
 
@@ -64,7 +65,7 @@ absl::StatusOr<WhisperEncoder::Layer> WhisperEncoder::LoadLayer(const WeightSour
   const int64_t width = dims.width;
   const ComputeType type = dims.compute_type;
   Layer layer;
-  TUTTI_ASSIGN_OR_RETURN(layer.norm, LoadWhisperNorm(source, in_layer("self_attention/layer_norm"), width));
+  TUTTI_ASSIGN_OR_RETURN(layer.norm, WhisperNorm::Load(source, in_layer("self_attention/layer_norm"), width));
   TUTTI_ASSIGN_OR_RETURN(
       layer.qkv, LoadWhisperLinear(source, in_layer("self_attention/linear_0"), {3 * width, width}, {.type = type}));
   TUTTI_ASSIGN_OR_RETURN(layer.out, LoadWhisperLinear(source, in_layer("self_attention/linear_1"), {width, width},

@@ -35,7 +35,7 @@ class WhisperEncoder {
 
  private:
   struct Layer {
-    Norm norm;
+    WhisperNorm norm;
     Linear qkv, out;
     WhisperFeedForward feed_forward;
   };
@@ -55,7 +55,7 @@ class WhisperEncoder {
   Linear conv1_, conv2_;
   std::vector<float> positions_;  // [audio_positions, width]
   std::vector<Layer> layers_;
-  Norm norm_;
+  WhisperNorm norm_;
 };
 
 }  // namespace tutti

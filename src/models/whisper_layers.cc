@@ -2,20 +2,27 @@
 
 #include <fmt/format.h>
 
-#include <string>
-
-#include "nn/ops.h"
+#include "nn/token_ops.h"
 
 namespace tutti {
 
 absl::StatusOr<Linear> LoadWhisperLinear(const WeightSource& source, std::string_view name, LinearShape shape,
                                          LinearOptions options) {
-  const std::string bias = shape.bias ? fmt::format("{}/bias", name) : "";
-  return LoadLinearOf(source, fmt::format("{}/weight", name), bias, shape.out, shape.in, options);
+  options.arena = &source.arena();
+  TUTTI_ASSIGN_OR_RETURN(const StoredMatrix weight,
+                         source.GetMatrix(fmt::format("{}/weight", name), shape.out, shape.in));
+  if (!shape.bias) return Linear::Create(weight.view, nullptr, shape.out, shape.in, options);
+  TUTTI_ASSIGN_OR_RETURN(const Weight bias, source.Get(fmt::format("{}/bias", name), {shape.out}));
+  return Linear::Create(weight.view, bias.data(), shape.out, shape.in, options);
 }
 
-absl::StatusOr<Norm> LoadWhisperNorm(const WeightSource& source, std::string_view name, int64_t width) {
-  return Norm::LoadOf(source, fmt::format("{}/gamma", name), fmt::format("{}/beta", name), width, kWhisperNormEps);
+absl::StatusOr<WhisperNorm> WhisperNorm::Load(const WeightSource& source, std::string_view name, int64_t width) {
+  TUTTI_ASSIGN_OR_RETURN(const Weight gamma, source.Get(fmt::format("{}/gamma", name), {width}));
+  TUTTI_ASSIGN_OR_RETURN(const Weight beta, source.Get(fmt::format("{}/beta", name), {width}));
+  WhisperNorm norm;
+  norm.gamma_ = gamma.Copy();
+  norm.beta_ = beta.Copy();
+  return norm;
 }
 
 absl::StatusOr<WhisperFeedForward> WhisperFeedForward::Load(const WeightSource& source, std::string_view name,
@@ -25,7 +32,7 @@ absl::StatusOr<WhisperFeedForward> WhisperFeedForward::Load(const WeightSource& 
   WhisperFeedForward block;
   block.width_ = dims.width;
   block.hidden_stride_ = Linear::RowStride(type, dims.hidden);
-  TUTTI_ASSIGN_OR_RETURN(block.norm_, LoadWhisperNorm(source, in_block("layer_norm"), dims.width));
+  TUTTI_ASSIGN_OR_RETURN(block.norm_, WhisperNorm::Load(source, in_block("layer_norm"), dims.width));
   TUTTI_ASSIGN_OR_RETURN(block.up_,
                          LoadWhisperLinear(source, in_block("linear_0"), {dims.hidden, dims.width}, {.type = type}));
   TUTTI_ASSIGN_OR_RETURN(block.down_, LoadWhisperLinear(source, in_block("linear_1"), {dims.width, dims.hidden},

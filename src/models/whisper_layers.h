@@ -2,10 +2,13 @@
 
 #include <cstdint>
 #include <string_view>
+#include <vector>
 
 #include "base/status.h"
 #include "models/layers.h"
 #include "models/weight_source.h"
+#include "nn/linear.h"
+#include "nn/ops.h"
 
 // What Whisper's encoder and decoder have in common. Weights go by the names of CTranslate2's packages (whisper spec
 // §2).
@@ -31,8 +34,21 @@ inline constexpr float kWhisperNormEps = 1e-5F;
 // `name`/weight [out, in] and, unless shape.bias is false, `name`/bias [out].
 absl::StatusOr<Linear> LoadWhisperLinear(const WeightSource& source, std::string_view name, LinearShape shape,
                                          LinearOptions options);
-// `name`/gamma and `name`/beta, [width] each.
-absl::StatusOr<Norm> LoadWhisperNorm(const WeightSource& source, std::string_view name, int64_t width);
+
+// Layer norm with `name`/gamma and `name`/beta, [width] each. Immutable after Load.
+class WhisperNorm {
+ public:
+  WhisperNorm() = default;  // empty: assign a loaded one before Run
+  static absl::StatusOr<WhisperNorm> Load(const WeightSource& source, std::string_view name, int64_t width);
+
+  // x == y is allowed.
+  void Run(const float* x, int64_t rows, float* y) const {
+    LayerNorm(x, rows, static_cast<int64_t>(gamma_.size()), gamma_.data(), beta_.data(), kWhisperNormEps, y);
+  }
+
+ private:
+  std::vector<float> gamma_, beta_;
+};
 
 // x += down(GELU(up(norm(x)))). Immutable after Load.
 class WhisperFeedForward {
@@ -46,7 +62,7 @@ class WhisperFeedForward {
 
  private:
   int64_t width_ = 0, hidden_stride_ = 0;
-  Norm norm_;
+  WhisperNorm norm_;
   Linear up_, down_;
 };
 

@@ -5,7 +5,7 @@
 #include <set>
 #include <utility>
 
-#include "nn/ops.h"
+#include "nn/token_ops.h"
 
 namespace tutti {
 namespace {

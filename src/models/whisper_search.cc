@@ -4,7 +4,7 @@
 #include <cmath>
 #include <utility>
 
-#include "nn/ops.h"
+#include "nn/token_ops.h"
 
 namespace tutti {
 namespace {

@@ -24,19 +24,11 @@ struct ArgMaxResult {
   float value = 0;
 };
 ArgMaxResult ArgMax(const float* x, int64_t width);
-// The `count` largest elements of a row, the largest first and the lowest index first on ties. 0 < count <= width.
-void TopK(const float* x, int64_t width, int64_t count, ArgMaxResult* best);
-
-// log(Σ exp(x[i])); elements far below the largest count as nothing, be they the lowest float.
-float LogSumExp(const float* x, int64_t width);
 
 // x = max(x, 0), y += x, y += a·x over n floats.
 void Relu(float* x, int64_t n);
 void Add(const float* x, int64_t n, float* y);
 void Axpy(float a, const float* x, int64_t n, float* y);
-
-// x = ½·x·(1 + erf(x / √2)) over n floats, to 1e-6 of max(1, |x|).
-void Gelu(float* x, int64_t n);
 
 // FSMN memory (spec §5.2): depthwise convolution along time plus the input itself, zero outside the segment:
 //   y[t, c] (+)= x[t, c] + Σ_j w[j, c] · x[t + j - left, c],  j = 0 … taps-1.
