@@ -1,0 +1,56 @@
+#include "models/whisper_layers.h"
+
+#include <fmt/format.h>
+
+#include "nn/token_ops.h"
+
+namespace tutti {
+
+absl::StatusOr<Linear> LoadWhisperLinear(const WeightSource& source, std::string_view name, LinearShape shape,
+                                         LinearOptions options) {
+  options.arena = &source.arena();
+  TUTTI_ASSIGN_OR_RETURN(const StoredMatrix weight,
+                         source.GetMatrix(fmt::format("{}/weight", name), shape.out, shape.in));
+  if (!shape.bias) return Linear::Create(weight.view, nullptr, shape.out, shape.in, options);
+  TUTTI_ASSIGN_OR_RETURN(const Weight bias, source.Get(fmt::format("{}/bias", name), {shape.out}));
+  return Linear::Create(weight.view, bias.data(), shape.out, shape.in, options);
+}
+
+absl::StatusOr<WhisperNorm> WhisperNorm::Load(const WeightSource& source, std::string_view name, int64_t width) {
+  TUTTI_ASSIGN_OR_RETURN(const Weight gamma, source.Get(fmt::format("{}/gamma", name), {width}));
+  TUTTI_ASSIGN_OR_RETURN(const Weight beta, source.Get(fmt::format("{}/beta", name), {width}));
+  WhisperNorm norm;
+  norm.gamma_ = gamma.Copy();
+  norm.beta_ = beta.Copy();
+  return norm;
+}
+
+absl::StatusOr<WhisperFeedForward> WhisperFeedForward::Load(const WeightSource& source, std::string_view name,
+                                                            const WhisperDims& dims) {
+  const auto in_block = [name](std::string_view part) { return fmt::format("{}/{}", name, part); };
+  const ComputeType type = dims.compute_type;
+  WhisperFeedForward block;
+  block.width_ = dims.width;
+  block.hidden_stride_ = Linear::RowStride(type, dims.hidden);
+  TUTTI_ASSIGN_OR_RETURN(block.norm_, WhisperNorm::Load(source, in_block("layer_norm"), dims.width));
+  TUTTI_ASSIGN_OR_RETURN(block.up_,
+                         LoadWhisperLinear(source, in_block("linear_0"), {dims.hidden, dims.width}, {.type = type}));
+  TUTTI_ASSIGN_OR_RETURN(block.down_, LoadWhisperLinear(source, in_block("linear_1"), {dims.width, dims.hidden},
+                                                        {.accumulate = true, .type = type}));
+  return block;
+}
+
+void WhisperFeedForward::Run(float* x, int64_t rows, Workspace& workspace) const {
+  ForRowBlocks(rows, workspace, [&](int64_t first, int64_t count, Workspace& scratch) {
+    Workspace::Scope scope(scratch);
+    float* normed = scope.Floats(count * width_);
+    float* hidden = scope.Floats(count * hidden_stride_);
+    float* block = x + first * width_;
+    norm_.Run(block, count, normed);
+    up_.Run(normed, width_, count, hidden, hidden_stride_, scratch);
+    for (int64_t row = 0; row < count; ++row) Gelu(hidden + row * hidden_stride_, up_.out());
+    down_.Run(hidden, hidden_stride_, count, block, width_, scratch);
+  });
+}
+
+}  // namespace tutti
