@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "frontend/feature_extractor.h"
 
 namespace tutti {
 
@@ -17,22 +18,23 @@ struct LogMelTables;
 // What pads a window behind its audio is zeros of the features, not of the samples; nobody makes them here.
 //
 // Immutable after Create; safe from any thread.
-class LogMel {
+class LogMel final : public FeatureExtractor {
  public:
   static constexpr int64_t kHop = 160;  // samples of a frame's step, at 16 kHz
   static constexpr int64_t kFramesPerSecond = 100;
 
   // InvalidArgument unless `mels` is 80 or 128, as the models have it.
   static absl::StatusOr<std::shared_ptr<const LogMel>> Create(int64_t mels);
-  ~LogMel();
+  ~LogMel() override;
 
   int64_t mels() const { return mels_; }
+  int64_t width() const override { return mels_; }
+  double row_ms() const override { return 1000.0 / kFramesPerSecond; }
+  int64_t Rows(int64_t samples) const override { return Frames(samples); }
   // Frames that so many samples have: those that begin before the last whole hop.
   static int64_t Frames(int64_t samples) { return samples / kHop; }
 
-  // Appends Frames(samples.size()) rows of mels() to `rows`. Samples are 16 kHz mono in [-1, 1]; values that are not
-  // finite count as 0.
-  void Compute(std::span<const float> samples, std::vector<float>& rows) const;
+  void Compute(std::span<const float> samples, std::vector<float>& rows) const override;
 
  private:
   explicit LogMel(int64_t mels);

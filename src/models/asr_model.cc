@@ -11,6 +11,7 @@
 
 #include "models/paraformer.h"
 #include "models/sense_voice.h"
+#include "models/whisper.h"
 
 namespace tutti {
 namespace {
@@ -28,7 +29,7 @@ Loaded LoadAs(const ModelPackage& package, const WeightSource& source, ComputeTy
 }
 
 constexpr std::array kFamilies = {Family{"Paraformer", &LoadAs<Paraformer>},
-                                  Family{"SenseVoiceSmall", &LoadAs<SenseVoice>}};
+                                  Family{"SenseVoiceSmall", &LoadAs<SenseVoice>}, Family{"Whisper", &LoadAs<Whisper>}};
 
 // One batch at a time, all of it at once.
 class BatchDecoding final : public Decoding {

@@ -76,7 +76,7 @@ absl::StatusOr<WhisperEncoder::Layer> WhisperEncoder::LoadLayer(const WeightSour
 
 void WhisperEncoder::Run(const ScatteredBatch& features, std::span<const int64_t> window_frames, Workspace& workspace,
                          float* encoded) const {
-  const bool narrow = dims_.compute_type != ComputeType::kF32 && DetectProductIsa().bf16;
+  const bool narrow = dims_.compute_type != ComputeType::kF32 && DetectProductIsa().fast_bf16;
   float* x = encoded;
   for (int64_t i = 0; i < features.segments(); ++i) {
     const int64_t window = window_frames[static_cast<size_t>(i)], rows = Rows(window);

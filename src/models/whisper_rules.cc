@@ -23,7 +23,7 @@ void Forbid(std::span<float> logits, std::span<const int32_t> ids) {
 
 }  // namespace
 
-WhisperRules::WhisperRules(const WhisperTokens& tokens, WhisperRuleOptions options)
+WhisperRules::WhisperRules(const WhisperVocabulary& tokens, WhisperRuleOptions options)
     : tokens_(tokens), options_(std::move(options)) {}
 
 void WhisperRules::Apply(std::span<const int32_t> history, int64_t given, std::span<float> logits) const {

@@ -9,8 +9,8 @@ namespace tutti {
 namespace {
 
 // 10 words, an end, a start, no times, times from 13 to 19.
-WhisperTokens SmallTokens() {
-  WhisperTokens tokens;
+WhisperVocabulary SmallTokens() {
+  WhisperVocabulary tokens;
   tokens.end = 10;
   tokens.start = 11;
   tokens.no_timestamps = 12;
@@ -48,7 +48,7 @@ class WhisperRulesTest : public ::testing::Test {
     logits_[3] = 10;
   }
 
-  const WhisperTokens tokens_ = SmallTokens();
+  const WhisperVocabulary tokens_ = SmallTokens();
   std::vector<float> logits_;
 };
 

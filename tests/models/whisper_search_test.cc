@@ -33,7 +33,7 @@ class WhisperSearchTest : public ::testing::Test {
     return WhisperSearch::Create(tokens_, testing::TinyWhisperDims(), options, pool_).status();
   }
 
-  const WhisperTokens tokens_ = TinyWhisperTokens();
+  const WhisperVocabulary tokens_ = TinyWhisperTokens();
   const TinyWhisper model_;
   Workspace workspace_;
   KvPool pool_{2, 64, int64_t{1} << 24};

@@ -1,0 +1,196 @@
+#include "models/whisper.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "models/whisper_decoding.h"
+
+namespace tutti {
+namespace {
+
+WhisperDims DimsOf(const WhisperSizes& sizes, ComputeType compute_type) {
+  return {.mels = sizes.mels,
+          .width = sizes.width,
+          .encoder_heads = sizes.encoder_heads,
+          .decoder_heads = sizes.decoder_heads,
+          .hidden = sizes.encoder_units,
+          .encoder_layers = sizes.encoder_layers,
+          .decoder_layers = sizes.decoder_layers,
+          .audio_positions = sizes.encoder_positions,
+          .text_positions = sizes.decoder_positions,
+          .vocabulary = sizes.vocabulary,
+          .compute_type = compute_type};
+}
+
+WhisperVocabulary VocabularyOf(const WhisperPackage& package) {
+  const WhisperTokens& tokens = package.tokens;
+  WhisperVocabulary vocabulary = {.end = tokens.end,
+                                  .start = tokens.start,
+                                  .translate = tokens.translate,
+                                  .transcribe = tokens.transcribe,
+                                  .start_of_previous = tokens.start_of_previous,
+                                  .no_speech = tokens.no_speech,
+                                  .no_timestamps = tokens.no_times,
+                                  .first_time = tokens.first_time,
+                                  .vocabulary = static_cast<int32_t>(package.sizes.vocabulary),
+                                  .languages = {},
+                                  .suppress = package.suppressed,
+                                  .suppress_begin = package.suppressed_first};
+  for (const WhisperLanguage& language : package.languages) vocabulary.languages.push_back(language.token);
+  return vocabulary;
+}
+
+// Text that stands before a segment's own begins with a space, as every word does.
+absl::StatusOr<std::vector<int32_t>> EncodeWords(const ByteBpe& bpe, std::string_view name, std::string_view text) {
+  const size_t begin = text.find_first_not_of(" \t\r\n");
+  if (begin == std::string_view::npos) return std::vector<int32_t>();
+  const size_t end = text.find_last_not_of(" \t\r\n") + 1;
+  auto tokens = bpe.Encode(fmt::format(" {}", text.substr(begin, end - begin)));
+  if (!tokens.ok()) return WithContext(tokens.status(), name);
+  return tokens;
+}
+
+// Whether a letter is a unit by itself: those of scripts that put no space between words.
+bool StandsAlone(std::string_view letter) {
+  constexpr unsigned char kFirstOfCjk = 0xE3;  // U+3000 …
+  return !letter.empty() && static_cast<unsigned char>(letter.front()) >= kFirstOfCjk;
+}
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<const Whisper>> Whisper::Load(const ModelPackage& package, const WeightSource& source,
+                                                             ComputeType compute_type) {
+  TUTTI_ASSIGN_OR_RETURN(WhisperPackage whisper, WhisperPackage::From(package));
+  if (whisper.sizes.decoder_units != whisper.sizes.encoder_units) {
+    return Unimplemented("{}: feed-forward layers of {} units in the encoder and {} in the decoder, expected as many",
+                         package.directory, whisper.sizes.encoder_units, whisper.sizes.decoder_units);
+  }
+  TUTTI_ASSIGN_OR_RETURN(auto features, LogMel::Create(whisper.sizes.mels));
+  const WhisperDims dims = DimsOf(whisper.sizes, ResolveComputeType(compute_type, kGuard));
+  auto encoder = WhisperEncoder::Load(source, dims);
+  if (!encoder.ok()) return WithContext(encoder.status(), package.directory);
+  auto decoder = WhisperDecoder::Load(source, dims);
+  if (!decoder.ok()) return WithContext(decoder.status(), package.directory);
+  WhisperVocabulary vocabulary = VocabularyOf(whisper);
+  return std::shared_ptr<const Whisper>(new Whisper(std::move(whisper), std::move(vocabulary), std::move(features),
+                                                    *std::move(encoder), *std::move(decoder)));
+}
+
+Whisper::Whisper(WhisperPackage package, WhisperVocabulary vocabulary, std::shared_ptr<const LogMel> features,
+                 WhisperEncoder encoder, WhisperDecoder decoder)
+    : package_(std::move(package)),
+      vocabulary_(std::move(vocabulary)),
+      features_(std::move(features)),
+      encoder_(std::move(encoder)),
+      decoder_(std::move(decoder)) {}
+
+int64_t Whisper::WindowFrames(int64_t frames) const {
+  const int64_t half = max_frames() / 2;
+  return frames <= half ? half : max_frames();
+}
+
+absl::StatusOr<WhisperDecodeOptions> Whisper::Translate(const SearchOptions& options) const {
+  WhisperDecodeOptions decode;
+  const WhisperTokens& tokens = package_.tokens;
+  const std::string_view before = options.initial_prompt.empty() ? "hotwords" : "initial_prompt";
+  TUTTI_ASSIGN_OR_RETURN(
+      const auto previous,
+      EncodeWords(package_.bpe, before, options.initial_prompt.empty() ? options.hotwords : options.initial_prompt));
+  if (!previous.empty()) {
+    // Half of the decoder's positions, as the reference has it; the last words count.
+    const auto most = static_cast<size_t>(package_.sizes.decoder_positions / 2 - 1);
+    decode.prompt.push_back(tokens.start_of_previous);
+    decode.prompt.insert(decode.prompt.end(),
+                         previous.end() - static_cast<std::ptrdiff_t>(std::min(most, previous.size())), previous.end());
+  }
+  decode.prompt.push_back(tokens.start);
+  if (package_.is_multilingual) {
+    const WhisperLanguage* language = &package_.languages.front();
+    if (options.language.empty()) {
+      decode.detect_language = true;
+    } else if ((language = package_.FindLanguage(options.language)) == nullptr) {
+      std::vector<std::string_view> codes;
+      for (const WhisperLanguage& known : package_.languages) codes.push_back(known.code);
+      return InvalidArgument("language: \"{}\", expected one of {}", options.language, fmt::join(codes, ", "));
+    }
+    decode.prompt.push_back(language->token);
+    decode.prompt.push_back(options.task == Task::kTranslate ? tokens.translate : tokens.transcribe);
+  } else if (options.task == Task::kTranslate) {
+    return InvalidArgument("task: translate, but the model knows English only; expected transcribe");
+  } else if (!options.language.empty() && options.language != "en") {
+    return InvalidArgument("language: \"{}\", but the model knows English only; expected en", options.language);
+  }
+  decode.prompt.push_back(tokens.no_times);
+  TUTTI_ASSIGN_OR_RETURN(decode.prefix, EncodeWords(package_.bpe, "prefix", options.prefix));
+  decode.beam_size = options.beam_size;
+  decode.patience = options.patience;
+  decode.length_penalty = options.length_penalty;
+  decode.max_length = package_.sizes.decoder_positions;
+  if (options.max_new_tokens > 0) {
+    decode.max_length =
+        std::min(decode.max_length, static_cast<int64_t>(decode.prompt.size()) + options.max_new_tokens);
+  }
+  decode.rules.suppress = vocabulary_.suppress;
+  decode.rules.repetition_penalty = options.repetition_penalty;
+  decode.rules.no_repeat_ngram_size = options.no_repeat_ngram_size;
+  return decode;
+}
+
+absl::Status Whisper::Check(const SearchOptions& options) const {
+  TUTTI_ASSIGN_OR_RETURN(WhisperDecodeOptions decode, Translate(options));
+  KvPool pool = decoder_.MakePool(0);
+  return WhisperSearch::Create(vocabulary_, decoder_.dims(), std::move(decode), pool).status();
+}
+
+std::unique_ptr<Decoding> Whisper::NewDecoding() const { return std::make_unique<WhisperDecoding>(*this); }
+
+void Whisper::Recognise(const ScatteredBatch& features, Workspace& workspace, std::span<Hypothesis> hypotheses) const {
+  const SearchOptions options;
+  const std::unique_ptr<Decoding> decoding = NewDecoding();
+  std::vector<Decoding::Utterance> utterances;
+  for (int64_t i = 0; i < features.segments(); ++i) {
+    hypotheses[static_cast<size_t>(i)] = {};
+    if (features.rows(i) > 0) utterances.push_back({i, features.segment(i), features.rows(i), &options});
+  }
+  decoding->Admit(utterances, workspace);
+  std::vector<Decoding::Finished> finished;
+  while (!decoding->empty()) decoding->Step(workspace, finished);
+  for (auto& [id, hypothesis] : finished) {
+    if (hypothesis.ok()) hypotheses[static_cast<size_t>(id)] = *std::move(hypothesis);
+  }
+}
+
+SegmentText Whisper::Text(const Hypothesis& hypothesis) const {
+  SegmentText result;
+  result.text = package_.bpe.Text(hypothesis.ids);
+  const size_t begin = result.text.find_first_not_of(' ');
+  result.text.erase(0, std::min(begin, result.text.size()));
+  result.text.erase(result.text.find_last_not_of(' ') + 1);
+  // Words, each with the punctuation that is written to it.
+  size_t token = 0;
+  double score = 0;
+  size_t tokens_of_unit = 0;
+  const auto end_unit = [&] {
+    if (tokens_of_unit > 0) result.units.back().score = static_cast<float>(score / static_cast<double>(tokens_of_unit));
+    score = 0;
+    tokens_of_unit = 0;
+  };
+  for (const ByteBpe::Group& group : package_.bpe.Letters(hypothesis.ids)) {
+    const bool after_space = group.text.starts_with(' ');
+    const std::string_view letters = std::string_view(group.text).substr(after_space ? 1 : 0);
+    if (result.units.empty() || after_space || StandsAlone(letters)) {
+      end_unit();
+      result.units.push_back({});
+    }
+    result.units.back().text += letters;
+    for (size_t i = 0; i < group.tokens; ++i) score += static_cast<double>(hypothesis.scores[token++]);
+    tokens_of_unit += group.tokens;
+  }
+  end_unit();
+  std::erase_if(result.units, [](const TextUnit& unit) { return unit.text.empty(); });
+  return result;
+}
+
+}  // namespace tutti

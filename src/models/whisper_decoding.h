@@ -1,0 +1,53 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <span>
+#include <vector>
+
+#include "models/decoding.h"
+#include "models/whisper_batch.h"
+#include "nn/cross_attention.h"
+#include "nn/workspace.h"
+
+namespace tutti {
+
+class Whisper;
+
+// What one worker recognises with Whisper: windows are encoded as they come, a group at a time, and their texts are
+// found together. A window that the cache of keys and values has no room for waits, encoded, for others to end.
+class WhisperDecoding final : public Decoding {
+ public:
+  // `model` outlives it.
+  explicit WhisperDecoding(const Whisper& model);
+
+  void Admit(std::span<const Utterance> utterances, Workspace& workspace) override;
+  void Step(Workspace& workspace, std::vector<Finished>& finished) override;
+  void Remove(int64_t id) override;
+  void Clear() override;
+  void Trim() override { batch_.Trim(); }
+  bool empty() const override { return live_.empty(); }
+
+ private:
+  struct Live {
+    int64_t id;
+    const SearchOptions* options;
+  };
+  struct Waiting {
+    int64_t id;
+    const SearchOptions* options;
+    CrossMemory memory;
+  };
+
+  void Encode(std::span<const Utterance> group, Workspace& workspace);
+  // As many of the waiting as there is room for; those that cannot be are finished.
+  void LetIn(std::vector<Finished>& finished);
+  void Forget(int64_t id);
+
+  const Whisper& model_;
+  WhisperBatch batch_;
+  std::vector<Live> live_;  // waiting or in the batch
+  std::deque<Waiting> waiting_;
+};
+
+}  // namespace tutti
