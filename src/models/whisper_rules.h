@@ -17,14 +17,14 @@ struct WhisperVocabulary {
   int32_t no_timestamps = 50363;
   int32_t first_time = 50364;  // times go on to the vocabulary's end, in steps of 20 ms
   int32_t vocabulary = 51865;
-  std::vector<int32_t> languages;       // empty: English only
-  std::vector<int32_t> suppress;        // never text: symbols and what is not for the decoder to say
-  std::vector<int32_t> suppress_begin;  // not the first token: nothing at all
+  std::vector<int32_t> languages = {};       // empty: English only
+  std::vector<int32_t> suppress = {};        // never text: symbols and what is not for the decoder to say
+  std::vector<int32_t> suppress_begin = {};  // not the first token: nothing at all
 };
 
 struct WhisperRuleOptions {
   bool timestamps = false;
-  std::vector<int32_t> suppress;       // ids that are never taken; of WhisperVocabulary, or others
+  std::vector<int32_t> suppress = {};  // ids that are never taken; of WhisperVocabulary, or others
   bool suppress_blank = true;          // the ids of suppress_begin at the first step
   int32_t max_initial_timestamp = 50;  // the first time, in steps of 20 ms
   float repetition_penalty = 1;        // above 1: what was said before is less likely

@@ -18,32 +18,32 @@ namespace tutti {
 struct WhisperDecodeOptions {
   // [start of previous, text …,] start, language, task[, no timestamps]; an English-only model has start alone. Without
   // no-timestamps at its end the decoder makes times.
-  std::vector<int32_t> prompt;
+  std::vector<int32_t> prompt = {};
   // The token behind start in the prompt gives way to the language that the decoder takes it for.
   bool detect_language = false;
-  std::vector<int32_t> prefix;  // how the text begins
-  int64_t beam_size = 1;        // 1: greedy
+  std::vector<int32_t> prefix = {};  // how the text begins
+  int64_t beam_size = 1;             // 1: greedy
   float patience = 1;
   float length_penalty = 1;
   int64_t max_length = 448;  // tokens with the prompt; half as many are found at most
   // Above 0: tokens are drawn, from probabilities of this temperature, in `best_of` hypotheses; beam_size is 1 then.
   float temperature = 0;
   int64_t best_of = 1;
-  uint64_t seed = 0;         // of the draws
-  WhisperRuleOptions rules;  // timestamps: as the prompt says
+  uint64_t seed = 0;              // of the draws
+  WhisperRuleOptions rules = {};  // timestamps: as the prompt says
 };
 
 struct WhisperSequence {
-  std::vector<int32_t> tokens;  // without the end; the prefix is among them
-  float log_prob = 0;           // of all tokens and the end, without the prefix
-  float score = 0;              // log_prob / tokens ^ length_penalty, by which the best is found
+  std::vector<int32_t> tokens = {};  // without the end; the prefix is among them
+  float log_prob = 0;                // of all tokens and the end, without the prefix
+  float score = 0;                   // log_prob / tokens ^ length_penalty, by which the best is found
 
   // Over the tokens and the end, as faster-whisper has it.
   float mean_log_prob() const { return log_prob / static_cast<float>(tokens.size() + 1); }
 };
 
 struct WhisperResult {
-  std::vector<WhisperSequence> sequences;  // best first; one at least
+  std::vector<WhisperSequence> sequences = {};  // best first; one at least
   float no_speech_prob = 0;
   // With detect_language only.
   int32_t language = -1;

@@ -31,12 +31,12 @@ std::vector<Job> Jobs(const WhisperVocabulary& tokens) {
   for (uint32_t i = 0; i < 14; ++i) {
     Job job;
     job.encoded = RandomFloats((20 + 37 * (i % 5)) * kWidth, 50 + i);
-    job.options.prompt = {558, 559, 568};
+    if (i % 5 == 3) job.options.prompt = {570, 10, 11, 12, 13};
+    for (const int32_t token : {558, 559, 568}) job.options.prompt.push_back(token);
     job.options.rules.suppress = tokens.suppress;
     if (i % 3 != 0) job.options.prompt.push_back(572);
     if (i % 4 == 1) job.options.beam_size = 5;
     if (i % 4 == 2) job.options.temperature = 0.7F, job.options.best_of = 3, job.options.seed = i;
-    if (i % 5 == 3) job.options.prompt.insert(job.options.prompt.begin(), {570, 10, 11, 12, 13});
     job.options.detect_language = i % 7 == 5;
     job.options.max_length = 30 + 20 * i;
     jobs.push_back(std::move(job));
