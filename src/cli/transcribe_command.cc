@@ -118,7 +118,9 @@ CLI::App* TranscribeCommand::Define(CLI::App& app) {
       "\n"
       "Exit code: 0 all done, 1 at least one recording failed (the others are written), 2 wrong usage,\n"
       "130 interrupted (what was finished is written).");
-  command->add_option("-m,--model", model_, "the recognition model: a FunASR model directory or a registered name")
+  command
+      ->add_option("-m,--model", model_,
+                   "the recognition model: a directory of FunASR or CTranslate2, a GGUF file or a registered name")
       ->option_text("MODEL")
       ->default_str(model_)
       ->group("Models");
@@ -156,6 +158,7 @@ CLI::App* TranscribeCommand::Define(CLI::App& app) {
       ->default_str("600")
       ->group("Speed");
   isolation_.AddTo(*command);
+  search_.AddTo(*command);
   vad_flags_.AddTo(*command, "vad-");
   job_flags_.AddTo(*command);
   return command;
@@ -201,6 +204,7 @@ int TranscribeCommand::Run() const {
   const std::chrono::duration<double> load_time = std::chrono::steady_clock::now() - started;
 
   TranscribeOptions options = batch_.InputOptions();
+  options.search = search_.options();
   if (vad_flags_.any()) {
     options.vad_options = vad_flags_.Apply(recognizer.default_vad_options());
     if (const absl::Status status = Validate(*options.vad_options); !status.ok()) return UsageError(status);

@@ -6,6 +6,7 @@
 #include "cli/batch_flags.h"
 #include "cli/isolation_flags.h"
 #include "cli/job_flags.h"
+#include "cli/search_flags.h"
 #include "cli/vad_flags.h"
 
 namespace tutti {
@@ -18,6 +19,7 @@ class TranscribeCommand {
 
  private:
   BatchFlags batch_;
+  SearchFlags search_;
   VadFlags vad_flags_;
   IsolationFlags isolation_;
   JobFlags job_flags_;

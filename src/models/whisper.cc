@@ -68,7 +68,7 @@ absl::StatusOr<std::shared_ptr<const Whisper>> Whisper::Load(const ModelPackage&
                          package.directory, whisper.sizes.encoder_units, whisper.sizes.decoder_units);
   }
   TUTTI_ASSIGN_OR_RETURN(auto features, LogMel::Create(whisper.sizes.mels));
-  const WhisperDims dims = DimsOf(whisper.sizes, ResolveComputeType(compute_type, kGuard));
+  const WhisperDims dims = DimsOf(whisper.sizes, ResolveComputeType(compute_type, Guard(whisper.sizes.width)));
   auto encoder = WhisperEncoder::Load(source, dims);
   if (!encoder.ok()) return WithContext(encoder.status(), package.directory);
   auto decoder = WhisperDecoder::Load(source, dims);

@@ -1,0 +1,195 @@
+#include "models/whisper.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "models/decoding.h"
+#include "tests/support/wav.h"
+#include "tests/support/whisper.h"
+
+namespace tutti {
+namespace {
+
+using ::testing::HasSubstr;
+using testing::kFixtures;
+using testing::kWhisperTiny;
+using testing::ReadJson;
+
+class WhisperTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    auto package = ModelPackage::Open(kWhisperTiny);
+    ASSERT_TRUE(package.ok()) << package.status();
+    auto model = Whisper::Load(*package, CheckpointWeights(package->weights), ComputeType::kF32);
+    ASSERT_TRUE(model.ok()) << model.status();
+    model_ = *model;
+    for (const std::string clip : {"clip_a", "clip_b"}) {
+      model_->frontend()->Compute(testing::ReadWav(kFixtures + "audio/" + clip + ".wav"), features_.emplace_back());
+    }
+  }
+
+  // Clip 0 or 1, under its own number.
+  Decoding::Utterance Clip(size_t i, const SearchOptions& options) const {
+    const auto rows = static_cast<int64_t>(features_[i].size()) / model_->frontend()->width();
+    return {static_cast<int64_t>(i), features_[i].data(), rows, &options};
+  }
+
+  Hypothesis Alone(size_t clip, const SearchOptions& options) {
+    const auto decoding = model_->NewDecoding();
+    decoding->Admit({{Clip(clip, options)}}, workspace_);
+    std::vector<Decoding::Finished> finished;
+    while (!decoding->empty()) decoding->Step(workspace_, finished);
+    if (finished.size() != 1 || !finished[0].hypothesis.ok()) {
+      ADD_FAILURE() << finished.size() << " results";
+      return {};
+    }
+    return *finished[0].hypothesis;
+  }
+
+  std::vector<int32_t> Expected(const std::string& clip, const std::string& name) const {
+    return ReadJson(kWhisperTiny + "expected.json")[clip]["cases"][name]["tokens"][0];
+  }
+
+  std::string Refused(const SearchOptions& options) const { return std::string(model_->Check(options).message()); }
+
+  // Scores this low are a random network's; they shall not make its text silence.
+  static SearchOptions Greedy() {
+    SearchOptions options;
+    options.language = "en";
+    options.beam_size = 1;
+    options.no_speech_threshold = 1;
+    return options;
+  }
+
+  std::shared_ptr<const Whisper> model_;
+  std::vector<std::vector<float>> features_;
+  Workspace workspace_;
+};
+
+TEST_F(WhisperTest, FindsTheTokensOfCtranslate2InAudio) {
+  SearchOptions translate = Greedy(), beam = Greedy();
+  translate.task = Task::kTranslate;
+  beam.beam_size = 5;
+  for (const size_t clip : {0U, 1U}) {
+    const std::string name = clip == 0 ? "clip_a" : "clip_b";
+    EXPECT_EQ(Alone(clip, Greedy()).ids, Expected(name, "greedy")) << name;
+    EXPECT_EQ(Alone(clip, translate).ids, Expected(name, "greedy translate")) << name;
+    EXPECT_EQ(Alone(clip, beam).ids, Expected(name, "beam")) << name;
+  }
+}
+
+TEST_F(WhisperTest, AWindowThatJoinsLaterChangesNoBitOfAnother) {
+  const SearchOptions options = Greedy();
+  const Hypothesis first = Alone(0, options), second = Alone(1, options);
+  const auto decoding = model_->NewDecoding();
+  std::vector<Decoding::Finished> finished;
+  decoding->Admit({{Clip(0, options)}}, workspace_);
+  for (int i = 0; i < 3; ++i) decoding->Step(workspace_, finished);
+  ASSERT_TRUE(finished.empty());
+  decoding->Admit({{Clip(1, options)}}, workspace_);
+  while (!decoding->empty()) decoding->Step(workspace_, finished);
+  ASSERT_EQ(finished.size(), 2U);
+  EXPECT_EQ(finished[0].id, 1) << "the shorter text ends first, though it came later";
+  EXPECT_EQ(finished[0].hypothesis->ids, second.ids);
+  EXPECT_EQ(finished[0].hypothesis->scores, second.scores);
+  EXPECT_EQ(finished[1].hypothesis->ids, first.ids);
+  EXPECT_EQ(finished[1].hypothesis->scores, first.scores);
+}
+
+TEST_F(WhisperTest, AWindowThatIsTakenOutLeavesTheOthers) {
+  const SearchOptions options = Greedy();
+  const auto decoding = model_->NewDecoding();
+  std::vector<Decoding::Finished> finished;
+  decoding->Admit({{Clip(0, options), Clip(1, options)}}, workspace_);
+  decoding->Step(workspace_, finished);
+  decoding->Remove(0);
+  while (!decoding->empty()) decoding->Step(workspace_, finished);
+  ASSERT_EQ(finished.size(), 1U);
+  EXPECT_EQ(finished[0].hypothesis->ids, Expected("clip_b", "greedy"));
+  decoding->Admit({{Clip(0, options)}}, workspace_);
+  decoding->Clear();
+  EXPECT_TRUE(decoding->empty());
+}
+
+TEST_F(WhisperTest, AnUnlikelyTextOfAWindowThatIsLikelySilentIsNone) {
+  SearchOptions options = Greedy();
+  options.no_speech_threshold = 0;
+  options.log_prob_threshold = -0.5F;  // fixtures' texts are at -2
+  EXPECT_TRUE(Alone(0, options).ids.empty());
+  options.log_prob_threshold = -10;
+  EXPECT_FALSE(Alone(0, options).ids.empty());
+}
+
+TEST_F(WhisperTest, RecognisesABatchInTheDefaultOptions) {
+  std::vector<const float*> starts = {features_[1].data(), nullptr};
+  const int64_t rows = static_cast<int64_t>(features_[1].size()) / 80;
+  const std::vector<int64_t> offsets = {0, rows, rows};
+  std::vector<Hypothesis> hypotheses(2);
+  hypotheses[1].ids = {1, 2, 3};
+  model_->Recognise({starts, 80, offsets}, workspace_, hypotheses);
+  EXPECT_EQ(hypotheses[0].ids, Alone(1, SearchOptions()).ids);
+  EXPECT_TRUE(hypotheses[1].ids.empty()) << "a segment without rows has no text";
+}
+
+TEST_F(WhisperTest, PutsFramesIntoHalfAWindowOrAWholeOne) {
+  EXPECT_EQ(model_->WindowFrames(1), 500);
+  EXPECT_EQ(model_->WindowFrames(500), 500);
+  EXPECT_EQ(model_->WindowFrames(501), 1000);
+  EXPECT_EQ(model_->max_segment_ms(), 10'000);
+}
+
+TEST_F(WhisperTest, RefusesWhatItCannotServeAndSaysWhatItCan) {
+  EXPECT_TRUE(model_->Check(SearchOptions()).ok());
+  SearchOptions options;
+  options.language = "tlh";
+  EXPECT_THAT(Refused(options), HasSubstr("language: \"tlh\", expected one of en, zh"));
+  options = {};
+  options.beam_size = 0;
+  EXPECT_THAT(Refused(options), HasSubstr("beam"));
+  options = {};
+  options.initial_prompt = "broken \xFF text";
+  EXPECT_THAT(Refused(options), HasSubstr("initial_prompt"));
+}
+
+TEST_F(WhisperTest, APromptStandsBeforeTheStart) {
+  SearchOptions options = Greedy();
+  options.hotwords = " tutti  ";
+  const auto with_hotwords = model_->Translate(options);
+  ASSERT_TRUE(with_hotwords.ok()) << with_hotwords.status();
+  const WhisperVocabulary& vocabulary = model_->vocabulary();
+  EXPECT_EQ(with_hotwords->prompt.front(), vocabulary.start_of_previous);
+  const auto start = std::ranges::find(with_hotwords->prompt, vocabulary.start);
+  EXPECT_EQ(model_
+                ->Text({{with_hotwords->prompt.begin() + 1, start},
+                        std::vector<float>(static_cast<size_t>(start - with_hotwords->prompt.begin() - 1)),
+                        {}})
+                .text,
+            "tutti");
+  options.initial_prompt = "opera";
+  EXPECT_NE(model_->Translate(options)->prompt, with_hotwords->prompt) << "the prompt comes before hotwords";
+}
+
+TEST_F(WhisperTest, TextHasUnitsAtSpacesAndAtLettersThatStandAlone) {
+  SearchOptions options;
+  options.prefix = "So, it's 你好";
+  const auto decode = model_->Translate(options);
+  ASSERT_TRUE(decode.ok()) << decode.status();
+  std::vector<float> scores(decode->prefix.size(), -0.5F);
+  const SegmentText text = model_->Text({decode->prefix, scores, {}});
+  EXPECT_EQ(text.text, "So, it's 你好");
+  std::vector<std::string> units;
+  for (const TextUnit& unit : text.units) {
+    units.push_back(unit.text);
+    EXPECT_FLOAT_EQ(unit.score, -0.5F);
+    EXPECT_EQ(unit.start_ms, -1);
+  }
+  EXPECT_EQ(units, (std::vector<std::string>{"So,", "it's", "你", "好"}));
+}
+
+}  // namespace
+}  // namespace tutti
