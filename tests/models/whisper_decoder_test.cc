@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "nn/team.h"
@@ -35,9 +36,16 @@ std::vector<float> LogitsOf(const TinyWhisper& model, const CrossMemory& memory,
   return logits;
 }
 
+// What a rule has forbidden in the reference is the lowest float.
 void ExpectNear(std::span<const float> found, const std::vector<float>& expected, double tolerance) {
   ASSERT_EQ(found.size(), expected.size());
-  for (size_t i = 0; i < found.size(); ++i) ASSERT_NEAR(found[i], expected[i], tolerance) << i;
+  size_t compared = 0;
+  for (size_t i = 0; i < found.size(); ++i) {
+    if (expected[i] == std::numeric_limits<float>::lowest()) continue;
+    ASSERT_NEAR(found[i], expected[i], tolerance) << i;
+    ++compared;
+  }
+  EXPECT_GT(compared, 50U);
 }
 
 class WhisperDecoderClipTest : public ::testing::TestWithParam<std::string> {};

@@ -84,7 +84,9 @@ TEST_F(WhisperSearchTest, GoesOnFromAGivenBeginning) {
     options.prefix.assign(tokens.begin(), tokens.begin() + 4);
     const auto led = DecodeAlone(model_, tokens_, encoded, options, workspace_);
     EXPECT_TRUE(std::equal(options.prefix.begin(), options.prefix.end(), led.sequences[0].tokens.begin()));
-    if (beam_size == 1) EXPECT_EQ(led.sequences[0].tokens, tokens);
+    if (beam_size == 1) {
+      EXPECT_EQ(led.sequences[0].tokens, tokens);
+    }
     EXPECT_GT(led.sequences[0].log_prob, free.sequences[0].log_prob) << "what is given costs nothing";
   }
 }
@@ -103,7 +105,9 @@ TEST_F(WhisperSearchTest, DrawsTheSameFromTheSameSeedAndOtherwiseElse) {
     EXPECT_EQ(first.sequences[i].tokens, again.sequences[i].tokens);
     EXPECT_EQ(first.sequences[i].score, again.sequences[i].score);
     different.insert(first.sequences[i].tokens);
-    if (i > 0) EXPECT_GE(first.sequences[i - 1].score, first.sequences[i].score);
+    if (i > 0) {
+      EXPECT_GE(first.sequences[i - 1].score, first.sequences[i].score);
+    }
     for (const int32_t token : first.sequences[i].tokens) {
       EXPECT_EQ(std::ranges::count(tokens_.suppress, token), 0) << "what is suppressed is never drawn";
     }

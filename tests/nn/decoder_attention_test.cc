@@ -67,7 +67,7 @@ TEST(PagedAttentionTest, AgreesWithTheScalarTwinAtEveryLengthAndWidth) {
 class CrossAttentionTest : public ::testing::TestWithParam<ComputeType> {};
 
 TEST_P(CrossAttentionTest, AgreesWithTheScalarTwinAndDoesNotDependOnTheOtherQueries) {
-  const double tolerance = GetParam() == ComputeType::kF32 ? 2e-5 : 3e-2;
+  const double tolerance = GetParam() == ComputeType::kF32 ? 2e-5 : 5e-2;
   Workspace workspace;
   for (const auto& [dk, keys] :
        {std::pair<int64_t, int64_t>{4, 1}, {32, 15}, {64, 16}, {24, 100}, {64, 333}, {10, 40}}) {
