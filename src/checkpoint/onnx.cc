@@ -253,7 +253,7 @@ TensorView Transposed(const TensorView& view, TensorTable& table) {
       std::memcpy(copy->data() + (column * rows + row) * size, view.data + (row * columns + column) * size, size);
     }
   }
-  const TensorView transposed = {view.dtype, {view.shape[1], view.shape[0]}, copy->data()};
+  TensorView transposed = {view.dtype, {view.shape[1], view.shape[0]}, copy->data()};
   table.copies.push_back(std::move(copy));
   return transposed;
 }
