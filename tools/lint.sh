@@ -14,11 +14,11 @@ check() {  # NAME COMMAND…
   echo "lint: $name took $(($(date +%s) - started)) s"
 }
 
-formatting() { find src include tests fuzz -name '*.h' -o -name '*.cc' | xargs clang-format-16 --dry-run -Werror; }
+formatting() { find src include tests fuzz python examples -name '*.h' -o -name '*.cc' -o -name '*.c' | xargs clang-format-16 --dry-run -Werror; }
 # clang-tidy is the other compiler as well: it parses every file with -Wall -Wextra -Wthread-safety -Werror.
 tidy() {
   cmake --preset lint >build/lint.log || { cat build/lint.log; return 1; }
-  run-clang-tidy-16 -quiet -p build/lint -j "$jobs" "$PWD/((src|tests)/|build/lint/.*/Unity/)" 2>build/tidy.err >build/tidy.log ||
+  run-clang-tidy-16 -quiet -p build/lint -j "$jobs" "$PWD/((src|tests|python)/|build/lint/.*/Unity/)" 2>build/tidy.err >build/tidy.log ||
     { grep -v '^clang-tidy-16 ' build/tidy.log; return 1; }
 }
 

@@ -1,7 +1,11 @@
 #include <fmt/ranges.h>
 
+#include <algorithm>
+#include <cstring>
+#include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "checkpoint/byte_reader.h"
@@ -13,7 +17,8 @@ namespace {
 
 // Field numbers of onnx.proto.
 constexpr uint32_t kModelGraph = 7;
-constexpr uint32_t kGraphInitializer = 5;
+enum GraphField : uint32_t { kNode = 1, kInitializer = 5 };
+enum NodeField : uint32_t { kInput = 1, kNodeName = 3, kOpType = 4 };
 enum TensorField : uint32_t {
   kDims = 1,
   kDataType = 2,
@@ -95,6 +100,10 @@ bool AppendVarints(const Field& field, std::vector<int64_t>& values) {
   return packed.ok();
 }
 
+std::string_view TextOf(const Field& field) {
+  return {reinterpret_cast<const char*>(field.bytes.data()), field.bytes.size()};
+}
+
 // A TensorProto. Its elements are in raw_data or in one of the typed fields.
 struct Tensor {
   std::string name;
@@ -130,7 +139,7 @@ absl::StatusOr<Tensor> ReadTensor(std::span<const std::byte> bytes) {
         break;
       case kName:
         ok = field.wire == 2;
-        tensor.name.assign(reinterpret_cast<const char*>(field.bytes.data()), field.bytes.size());
+        tensor.name = TextOf(field);
         break;
       case kRawData:
         ok = field.wire == 2;
@@ -208,10 +217,66 @@ absl::StatusOr<TensorView> ViewOf(const Tensor& tensor, TensorTable& table) {
   return TensorView{*dtype, tensor.dims, bytes.data()};
 }
 
+// torch's exporter transposes the weight of a Linear for MatMul and calls it onnx::MatMul_7, but the node keeps the
+// module's path: /encoder/out/MatMul multiplies with what the checkpoint has as encoder.out.weight.
+struct LinearWeight {
+  std::string_view initializer;
+  std::string name;  // the checkpoint's
+};
+
+std::optional<LinearWeight> LinearWeightOf(std::span<const std::byte> node) {
+  std::string_view path, op, weight;
+  int inputs = 0;
+  ProtoMessage message(node);
+  for (Field field; message.Next(field);) {
+    if (field.wire != 2) continue;
+    if (field.number == kInput && ++inputs == 2) weight = TextOf(field);
+    if (field.number == kNodeName) path = TextOf(field);
+    if (field.number == kOpType) op = TextOf(field);
+  }
+  constexpr std::string_view kEnd = "/MatMul";
+  if (op != "MatMul" || !weight.starts_with("onnx::") || !path.starts_with('/') || !path.ends_with(kEnd) ||
+      path.size() <= 1 + kEnd.size()) {
+    return std::nullopt;
+  }
+  LinearWeight found = {weight, std::string(path.substr(1, path.size() - 1 - kEnd.size())) + ".weight"};
+  std::replace(found.name.begin(), found.name.end(), '/', '.');
+  return found;
+}
+
+TensorView Transposed(const TensorView& view, TensorTable& table) {
+  const auto rows = static_cast<size_t>(view.shape[0]), columns = static_cast<size_t>(view.shape[1]);
+  const auto size = static_cast<size_t>(ByteSize(view.dtype));
+  auto copy = std::make_shared<std::vector<std::byte>>(rows * columns * size);
+  for (size_t row = 0; row < rows && columns > 0; ++row) {
+    for (size_t column = 0; column < columns; ++column) {
+      std::memcpy(copy->data() + (column * rows + row) * size, view.data + (row * columns + column) * size, size);
+    }
+  }
+  TensorView transposed = {view.dtype, {view.shape[1], view.shape[0]}, copy->data()};
+  table.copies.push_back(std::move(copy));
+  return transposed;
+}
+
+// Gives the weights of Linear layers the names and the shapes that they have in a checkpoint.
+void NameLinearWeights(std::span<const std::byte> graph_bytes, TensorTable& table) {
+  ProtoMessage graph(graph_bytes);
+  for (Field field; graph.Next(field);) {
+    if (field.number != kNode || field.wire != 2) continue;
+    const auto weight = LinearWeightOf(field.bytes);
+    if (!weight || table.tensors.contains(weight->name)) continue;
+    const auto found = table.tensors.find(weight->initializer);
+    if (found == table.tensors.end() || found->second.shape.size() != 2) continue;
+    const TensorView view = Transposed(found->second, table);
+    table.tensors.erase(found);
+    table.tensors.emplace(weight->name, view);
+  }
+}
+
 absl::Status ReadGraph(std::span<const std::byte> bytes, TensorTable& table) {
   ProtoMessage graph(bytes);
   for (Field field; graph.Next(field);) {
-    if (field.number != kGraphInitializer) continue;
+    if (field.number != kInitializer) continue;
     auto tensor = ReadTensor(field.bytes);
     if (!tensor.ok()) {
       return WithContext(tensor.status(), fmt::format("graph.initializer {}", table.tensors.size()));
@@ -223,6 +288,7 @@ absl::Status ReadGraph(std::span<const std::byte> bytes, TensorTable& table) {
     }
   }
   if (!graph.ok()) return DataLoss("graph: malformed or truncated protobuf");
+  NameLinearWeights(bytes, table);
   return absl::OkStatus();
 }
 

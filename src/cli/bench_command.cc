@@ -3,9 +3,11 @@
 #include <cstdio>
 #include <string_view>
 
+#include "base/print.h"
 #include "cli/bench_report.h"
 #include "cli/exit_codes.h"
 #include "cli/model_registry.h"
+#include "cli/number_check.h"
 #include "cli/usage_error.h"
 
 namespace tutti {
@@ -43,12 +45,12 @@ CLI::App* BenchCommand::Define(CLI::App& app) {
         ->default_str(default_model)
         ->group("What");
     part->add_option("--seconds", options_.seconds, "audio in a segment")
-        ->check(CLI::Range(0.1, 3600.0))
+        ->check(NumberBetween(0.1, 3600))
         ->option_text("S")
         ->default_str("10")
         ->group("What");
     part->add_option("--batch-seconds", options_.batch_seconds, "audio in a batch of segments")
-        ->check(CLI::Range(0.1, 36000.0))
+        ->check(NumberBetween(0.1, 36000))
         ->option_text("S")
         ->default_str("60")
         ->group("What");
@@ -58,7 +60,7 @@ CLI::App* BenchCommand::Define(CLI::App& app) {
         ->default_str("1")
         ->group("How");
     part->add_option("--duration", options_.duration, "measure for so many seconds; one round at least")
-        ->check(CLI::Range(0.0, 3600.0))
+        ->check(NumberBetween(0, 3600))
         ->option_text("S")
         ->default_str("3")
         ->group("How");
@@ -83,7 +85,7 @@ CLI::App* BenchCommand::Define(CLI::App& app) {
   };
   const auto add_engine = [&](CLI::App* part) {
     part->add_option("--audio-seconds", options_.audio_seconds, "audio in a round (default two batches a thread)")
-        ->check(CLI::Range(0.1, 360000.0))
+        ->check(NumberBetween(0.1, 360000))
         ->option_text("S")
         ->group("What");
     part->add_option("--in-flight", options_.in_flight, "recordings at the same time; 0: all")
@@ -143,7 +145,7 @@ int BenchCommand::Run() const {
     auto result = part.run(options);
     if (!result.ok()) return CannotStart(result.status());
     result->model = model;
-    fmt::print("{}", RenderBench(*result, options, json_));
+    PrintText(stdout, "{}", RenderBench(*result, options, json_));
     return kExitOk;
   }
   return kExitUsage;

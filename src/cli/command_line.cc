@@ -4,11 +4,14 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <memory>
 #include <string>
 
 #include "audio/decoder.h"
+#include "base/print.h"
 #include "cli/bench_command.h"
 #include "cli/completion.h"
 #include "cli/exit_codes.h"
@@ -42,9 +45,7 @@ struct Commands {
   BenchCommand bench;
 };
 
-}  // namespace
-
-int RunCommandLine(int argc, char** argv) {
+int Dispatch(int argc, char** argv) {
   CLI::App app("speech recognition for many recordings at once, with models of the FunASR family", "tutti");
   app.formatter(std::make_shared<HelpFormatter>());
   app.set_help_flag("-h,--help", "print help");
@@ -70,11 +71,11 @@ int RunCommandLine(int argc, char** argv) {
 
   // For the build (src/CMakeLists.txt), not for users: neither is in the help.
   if (argc == 2 && std::string(argv[1]) == "--generate-man") {
-    fmt::print("{}", ManPage(app));
+    PrintText(stdout, "{}", ManPage(app));
     return kExitOk;
   }
   if (argc == 3 && std::string(argv[1]) == "--generate-completion" && std::string(argv[2]) == "bash") {
-    fmt::print("{}", BashCompletion(app));
+    PrintText(stdout, "{}", BashCompletion(app));
     return kExitOk;
   }
 
@@ -91,7 +92,7 @@ int RunCommandLine(int argc, char** argv) {
   } catch (const CLI::Success& success) {  // --help, --version
     return app.exit(success);
   } catch (const CLI::ParseError& error) {
-    fmt::print(stderr, "tutti: {}\nTry `tutti --help` or `tutti COMMAND --help`.\n", error.what());
+    PrintText(stderr, "tutti: {}\nTry `tutti --help` or `tutti COMMAND --help`.\n", error.what());
     return kExitUsage;
   }
   if (transcribe->parsed()) return commands.transcribe.Run();
@@ -101,6 +102,15 @@ int RunCommandLine(int argc, char** argv) {
   if (keys->parsed()) return commands.keys.Run();
   if (job->parsed()) return commands.job.Run();
   return commands.bench.Run();
+}
+
+}  // namespace
+
+int RunCommandLine(int argc, char** argv) {
+  const int code = Dispatch(argc, argv);
+  const bool flushed = std::fflush(stdout) == 0;
+  if (code != kExitOk || (flushed && std::ferror(stdout) == 0)) return code;
+  return CannotStart(Unavailable("standard output: {}", flushed ? "an earlier write failed" : std::strerror(errno)));
 }
 
 }  // namespace tutti

@@ -3,10 +3,12 @@
 #include <chrono>
 #include <utility>
 
+#include "cli/number_check.h"
+
 namespace tutti {
 namespace {
 
-constexpr double kMaxMinutes = 366 * 24 * 60;
+constexpr double kMaxMinutes = 366 * 24 * 60, kMaxMegabytes = 1e9;
 
 }  // namespace
 
@@ -38,7 +40,7 @@ void IsolationFlags::AddTo(CLI::App& app) {
       ->group("Isolation");
   app.add_option("--process-memory", limits_.memory_mb,
                  "MB that a process may take beyond the models before it is ended; 0: no limit")
-      ->check(CLI::NonNegativeNumber)
+      ->check(NumberBetween(0, kMaxMegabytes))
       ->option_text("MB")
       ->default_str("0")
       ->group("Isolation");
@@ -48,13 +50,13 @@ void IsolationFlags::AddTo(CLI::App& app) {
       ->default_str("0")
       ->group("Isolation");
   app.add_option("--recycle-minutes", limits_.recycle_minutes, "age at which a process is replaced; 0: never")
-      ->check(CLI::Range(0.0, kMaxMinutes))
+      ->check(NumberBetween(0, kMaxMinutes))
       ->option_text("MIN")
       ->default_str("0")
       ->group("Isolation");
   app.add_option("--recycle-memory", limits_.recycle_memory_mb,
                  "MB of resident memory, the models included, at which a process is replaced; 0: never")
-      ->check(CLI::NonNegativeNumber)
+      ->check(NumberBetween(0, kMaxMegabytes))
       ->option_text("MB")
       ->default_str("0")
       ->group("Isolation");

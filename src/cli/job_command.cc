@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <system_error>
 
+#include "base/print.h"
 #include "cli/exit_codes.h"
 #include "cli/job_report.h"
 #include "cli/usage_error.h"
@@ -98,8 +99,7 @@ int JobCommand::Retry() const {
   if (!journal.ok()) return CannotStart(journal.status());
   const auto retried = (*journal)->Retry(paths);
   if (!retried.ok()) return CannotStart(retried.status());
-  fmt::print(stderr, "tutti: {}: {} {} again\n", file_, *retried,
-             *retried == 1 ? "recording waits" : "recordings wait");
+  PrintText(stderr, "tutti: {}: {} {} again\n", file_, *retried, *retried == 1 ? "recording waits" : "recordings wait");
   return kExitOk;
 }
 

@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 #include <system_error>
 
+#include "base/print.h"
 #include "cli/exit_codes.h"
 #include "cli/usage_error.h"
 #include "service/keys.h"
@@ -70,15 +71,15 @@ int KeysCommand::Add(const std::string& file) const {
   if (file_.empty()) std::filesystem::create_directories(std::filesystem::path(file).parent_path(), error);
   const auto key = AddKey(file, tenant_, fmt::format("{:%Y-%m-%d}", fmt::gmtime(std::time(nullptr))));
   if (!key.ok()) return absl::IsInvalidArgument(key.status()) ? UsageError(key.status()) : CannotStart(key.status());
-  fmt::print("{}\n", *key);
-  fmt::print(stderr, "tutti: {}: a key for {}; it is not shown again\n", file, tenant_);
+  PrintText(stdout, "{}\n", *key);
+  PrintText(stderr, "tutti: {}: a key for {}; it is not shown again\n", file, tenant_);
   return kExitOk;
 }
 
 int KeysCommand::Revoke(const std::string& file) const {
   const auto revoked = RevokeKeys(file, tenant_);
   if (!revoked.ok()) return CannotStart(revoked.status());
-  fmt::print(stderr, "tutti: {}: {} {} revoked\n", file, *revoked, *revoked == 1 ? "key" : "keys");
+  PrintText(stderr, "tutti: {}: {} {} revoked\n", file, *revoked, *revoked == 1 ? "key" : "keys");
   return kExitOk;
 }
 
@@ -90,13 +91,13 @@ int KeysCommand::List(const std::string& file) const {
     for (const KeyStore::Entry& entry : store->entries()) {
       keys.push_back({{"tenant", entry.tenant}, {"id", entry.id}, {"created", entry.created}});
     }
-    fmt::print("{}\n", keys.dump(2));
+    PrintText(stdout, "{}\n", keys.dump(2));
     return kExitOk;
   }
   size_t width = 0;
   for (const KeyStore::Entry& entry : store->entries()) width = std::max(width, entry.tenant.size());
   for (const KeyStore::Entry& entry : store->entries()) {
-    fmt::print("{:{}}  {}  {}\n", entry.tenant, width, entry.id, entry.created);
+    PrintText(stdout, "{:{}}  {}  {}\n", entry.tenant, width, entry.id, entry.created);
   }
   return kExitOk;
 }

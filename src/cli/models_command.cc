@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <system_error>
 
+#include "base/print.h"
 #include "cli/exit_codes.h"
 #include "cli/model_info.h"
 #include "cli/model_registry.h"
@@ -85,7 +86,7 @@ int ModelsCommand::Run() const {
 int ModelsCommand::List() const {
   const auto registry = ModelRegistry::Load(ModelRegistry::SearchFolders());
   if (!registry.ok()) return CannotStart(registry.status());
-  fmt::print("{}", json_ ? ListJson(*registry) : ListText(*registry));
+  PrintText(stdout, "{}", json_ ? ListJson(*registry) : ListText(*registry));
   return kExitOk;
 }
 
@@ -96,7 +97,7 @@ int ModelsCommand::Info() const {
   if (!directory.ok()) return UsageError(directory.status());
   const auto info = Inspect(*directory);
   if (!info.ok()) return CannotStart(info.status());
-  fmt::print("{}", RenderInfo(*info, json_));
+  PrintText(stdout, "{}", RenderInfo(*info, json_));
   return info->runs.ok() ? kExitOk : kExitFailed;
 }
 
@@ -111,7 +112,7 @@ int ModelsCommand::Convert() const {
   }
   const absl::Status status = ConvertModel(*in, out_, *ParseComputeType(compute_type_));
   if (!status.ok()) return CannotStart(status);
-  fmt::print("{}: {:.1f} MiB\n", out_, static_cast<double>(std::filesystem::file_size(out_, error)) / (1 << 20));
+  PrintText(stdout, "{}: {:.1f} MiB\n", out_, static_cast<double>(std::filesystem::file_size(out_, error)) / (1 << 20));
   return kExitOk;
 }
 

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "base/print.h"
+
 namespace tutti {
 namespace {
 
@@ -72,14 +74,14 @@ void ProgressDisplay::Update(const RunState& state, Time now) {
   next_ = now + (mode_ == ProgressMode::kBar ? std::chrono::steady_clock::duration(kBarPeriod) : kLinePeriod);
   switch (mode_) {
     case ProgressMode::kBar:
-      fmt::print(out_, "\r\x1b[K{} {}  {} left", Bar(state), Figures(state), ClockTime(state.seconds_left()));
+      PrintText(out_, "\r\x1b[K{} {}  {} left", Bar(state), Figures(state), ClockTime(state.seconds_left()));
       bar_shown_ = true;
       break;
     case ProgressMode::kLines:
-      if (!first) fmt::print(out_, "tutti: {}, {} left\n", Figures(state), ClockTime(state.seconds_left()));
+      if (!first) PrintText(out_, "tutti: {}, {} left\n", Figures(state), ClockTime(state.seconds_left()));
       break;
     case ProgressMode::kJson:
-      fmt::print(out_, "{}", Line(StateJson(first ? "start" : "progress", state)));
+      PrintText(out_, "{}", Line(StateJson(first ? "start" : "progress", state)));
       break;
     case ProgressMode::kNone:
       break;
@@ -94,7 +96,7 @@ void ProgressDisplay::FileDone(std::string_view file, const absl::Status& status
     json["file"] = file;
     json["file_audio_seconds"] = audio_seconds;
     json["error"] = status.ok() ? Json(nullptr) : Json(Message(status));
-    fmt::print(out_, "{}", Line(json));
+    PrintText(out_, "{}", Line(json));
     std::fflush(out_);
   } else if (!status.ok()) {
     const std::string message = Message(status);
@@ -105,9 +107,9 @@ void ProgressDisplay::FileDone(std::string_view file, const absl::Status& status
 void ProgressDisplay::Say(std::string_view message) {
   Clear();
   if (mode_ == ProgressMode::kJson) {
-    fmt::print(out_, "{}", Line({{"event", "message"}, {"text", message}}));
+    PrintText(out_, "{}", Line({{"event", "message"}, {"text", message}}));
   } else {
-    fmt::print(out_, "tutti: {}\n", message);
+    PrintText(out_, "tutti: {}\n", message);
   }
   std::fflush(out_);
 }
@@ -117,7 +119,7 @@ void ProgressDisplay::End(const RunState& state, int64_t peak_bytes, bool interr
     Json json = StateJson("end", state);
     json["peak_memory_bytes"] = peak_bytes;
     json["interrupted"] = interrupted;
-    fmt::print(out_, "{}", Line(json));
+    PrintText(out_, "{}", Line(json));
     std::fflush(out_);
   } else if (interrupted) {
     Say(fmt::format("interrupted: {} of {} recordings are done and written, {} failed, {} were not finished",
@@ -132,7 +134,7 @@ void ProgressDisplay::End(const RunState& state, int64_t peak_bytes, bool interr
 }
 
 void ProgressDisplay::Clear() {
-  if (bar_shown_) fmt::print(out_, "\r\x1b[K");
+  if (bar_shown_) PrintText(out_, "\r\x1b[K");
   bar_shown_ = false;
 }
 

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "base/print.h"
 #include "cli/exit_codes.h"
 #include "cli/isolation_flags.h"
 #include "cli/model_registry.h"
@@ -118,7 +119,7 @@ int ServeCommand::Run() const {
   const auto options = read();
   if (!options.ok()) return UsageError(options.status());
   if (print_config_) {
-    fmt::print("{}", PrintConfig(*options));
+    PrintText(stdout, "{}", PrintConfig(*options));
     return kExitOk;
   }
   if (const absl::Status status = Validate(*options); !status.ok()) return UsageError(status);
@@ -137,7 +138,7 @@ int ServeCommand::Run() const {
   };
   const auto server = Server::Create(*options, load, read);
   if (!server.ok()) return CannotStart(server.status());
-  fmt::print(stderr, "tutti: serving at {}\n", (*server)->url());
+  PrintText(stderr, "tutti: serving at {}\n", (*server)->url());
   return (*server)->Run() ? kExitOk : kExitFailed;
 }
 

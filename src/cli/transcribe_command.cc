@@ -10,6 +10,7 @@
 #include "cli/exit_codes.h"
 #include "cli/machine.h"
 #include "cli/model_registry.h"
+#include "cli/number_check.h"
 #include "cli/summary.h"
 #include "cli/usage_error.h"
 #include "models/vad_state_machine.h"
@@ -148,12 +149,12 @@ CLI::App* TranscribeCommand::Define(CLI::App& app) {
                  "all threads share one batch at a time: the soonest text of one recording, fewer texts of many")
       ->group("Speed");
   command->add_option("--batch-seconds", batch_seconds_, "audio in one batch, of any recordings; more: more memory")
-      ->check(CLI::PositiveNumber)
+      ->check(NumberAbove(0))
       ->option_text("S")
       ->default_str("60")
       ->group("Speed");
   command->add_option("--queue-seconds", queue_seconds_, "decoded audio that may wait for the network")
-      ->check(CLI::PositiveNumber)
+      ->check(NumberAbove(0))
       ->option_text("S")
       ->default_str("600")
       ->group("Speed");
@@ -208,6 +209,9 @@ int TranscribeCommand::Run() const {
   if (vad_flags_.any()) {
     options.vad_options = vad_flags_.Apply(recognizer.default_vad_options());
     if (const absl::Status status = Validate(*options.vad_options); !status.ok()) return UsageError(status);
+    // What fits no recording of this model.
+    const absl::Status status = recognizer.OpenStream(*options.vad_options).status();
+    if (absl::IsInvalidArgument(status)) return UsageError(status);
   }
   if (const absl::Status status = BatchFlags::ReadStandardInput(*interrupt, *prepared); !status.ok()) {
     prepared->display->Say(Message(status));

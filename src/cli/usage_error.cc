@@ -2,17 +2,18 @@
 
 #include <cstdio>
 
+#include "base/print.h"
 #include "cli/exit_codes.h"
 
 namespace tutti {
 
 int UsageError(const absl::Status& status) {
-  fmt::print(stderr, "tutti: {}\n", Message(status));
+  PrintText(stderr, "tutti: {}\n", Message(status));
   return kExitUsage;
 }
 
 int CannotStart(const absl::Status& status) {
-  fmt::print(stderr, "tutti: {}\n", Message(status));
+  PrintText(stderr, "tutti: {}\n", Message(status));
   return kExitFailed;
 }
 

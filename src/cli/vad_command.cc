@@ -12,10 +12,10 @@
 #include "cli/exit_codes.h"
 #include "cli/machine.h"
 #include "cli/model_registry.h"
+#include "cli/number_check.h"
 #include "cli/speech_text.h"
 #include "cli/summary.h"
 #include "cli/usage_error.h"
-#include "models/vad_state_machine.h"
 #include "pipeline/formats.h"
 #include "pipeline/merge_vad.h"
 #include "tutti/recognizer.h"
@@ -139,7 +139,7 @@ CLI::App* VadCommand::Define(CLI::App& app) {
   command->add_flag("--merge-vad", merge_, "join segments, and the silence between them, as FunASR's merge_vad")
       ->group("Voice activity");
   command->add_option("--merge-length-s", merge_length_s_, "length up to which --merge-vad joins")
-      ->check(CLI::PositiveNumber)
+      ->check(NumberBetween(0.001, 1e6))
       ->option_text("S")
       ->default_str("15")
       ->group("Voice activity");
@@ -166,7 +166,9 @@ int VadCommand::Run() const {
                         .formats = prepared->writer->extensions(),
                         .standard_input = nullptr};
   options.detect.vad_options = vad_flags_.Apply((*recognizer)->default_vad_options());
-  if (const absl::Status status = Validate(*options.detect.vad_options); !status.ok()) return UsageError(status);
+  // A stream is opened for its check of the options against the model.
+  const absl::Status fits = (*recognizer)->OpenStream(*options.detect.vad_options).status();
+  if (!fits.ok()) return UsageError(fits);
   if (const absl::Status status = BatchFlags::ReadStandardInput(interrupt, *prepared); !status.ok()) {
     prepared->display->Say(Message(status));
     return kExitInterrupted;

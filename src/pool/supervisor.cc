@@ -13,6 +13,7 @@
 #include <thread>
 #include <utility>
 
+#include "base/print.h"
 #include "engine/audio_input.h"
 
 namespace tutti {
@@ -239,7 +240,7 @@ void Supervisor::ReadLog(WorkerLink& worker) {
   ssize_t got = 0;
   while ((got = read(worker.log.get(), text.data(), text.size())) > 0) {
     const auto print = [&worker](std::string_view line) {
-      fmt::print(stderr, "tutti: process {}: {}\n", worker.pid, line);
+      PrintText(stderr, "tutti: process {}: {}\n", worker.pid, line);
     };
     worker.tail.Add({text.data(), static_cast<size_t>(got)}, options_.on_log ? options_.on_log : print);
   }

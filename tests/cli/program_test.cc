@@ -259,48 +259,6 @@ TEST(VadProgramTest, MergedSegmentsReachUpToTheLength) {
   for (const Json& segment : line["segments"]) EXPECT_LE(segment[1].get<int>() - segment[0].get<int>(), 20000);
 }
 
-TEST(UsageTest, WrongUsageEndsWithTwoAndSaysWhatIsWrong) {
-  const std::vector<std::pair<std::vector<std::string>, const char*>> cases = {
-      {{}, "a command is needed"},
-      {{"transscribe"}, "no command 'transscribe'"},
-      {{"transcribe"}, "PATH is required"},
-      {{"transcribe", "--bogus", kClipA}, "--bogus"},
-      {{"transcribe", "--format", "pdf", kClipA}, "pdf"},
-      {{"transcribe", "--format", "txt,srt", kClipA}, "several formats need --output"},
-      {{"transcribe", "--overwrite", kClipA}, "--overwrite needs --output"},
-      {{"transcribe", "--output", "x", "--overwrite", "--skip-existing", kClipA}, "--overwrite"},
-      {{"transcribe", "--model", "nonesuch", kClipA}, "registered names are demo-paraformer, fsmn-vad"},
-      {{"transcribe", "--raw-format", "s17", kClipA}, "--raw-format"},
-      {{"transcribe", "--vad", "none", "--vad-chunk-size", "5", kClipA}, "need a VAD model"},
-      {{"transcribe", "--vad-max-end-silence-time", "-5", kClipA}, "max_end_silence_time"},
-      {{"transcribe", "-", "-"}, "named twice"},
-      {{"vad", "--sil-pdf-ids", "x", kClipA}, "sil-pdf-ids"},
-      {{"models"}, "subcommand"},
-      {{"models", "info", "nonesuch"}, "nonesuch"},
-      {{"models", "convert", "fsmn-vad"}, "OUT is required"},
-      {{"models", "convert", "--compute-type", "int4", "fsmn-vad", "x"}, "int4"},
-      {{"bench", "encoder", "--compute-type", "int4"}, "int4"},
-      {{"bench", "asr", "--lengths", "uniform:3:1"}, "uniform:3:1"},
-      {{"bench", "pipeline", "--vad", "nonesuch"}, "--vad"},
-  };
-  for (const auto& [arguments, message] : cases) {
-    const Ended ended = RunProgram(arguments);
-    EXPECT_EQ(ended.exit_code, 2) << message;
-    EXPECT_THAT(ended.err, HasSubstr(message));
-    EXPECT_THAT(ended.out, IsEmpty());
-  }
-}
-
-TEST(UsageTest, HelpAndVersionGoToStandardOutput) {
-  for (const std::vector<std::string>& arguments :
-       {std::vector<std::string>{"--help"}, {"--version"}, {"transcribe", "--help"}, {"bench", "asr", "-h"}}) {
-    const Ended ended = RunProgram(arguments);
-    EXPECT_EQ(ended.exit_code, 0);
-    EXPECT_THAT(ended.out, HasSubstr("tutti "));
-    EXPECT_THAT(ended.err, IsEmpty());
-  }
-}
-
 TEST(ModelsProgramTest, ListShowsBothDefaultModelsAndTheirOrigin) {
   const Ended ended = RunProgram({"models", "list"});
   EXPECT_EQ(ended.exit_code, 0);

@@ -188,6 +188,19 @@ TEST_F(FsmnVadTest, ReadsItsOptionsFromThePackageTopLevelFirst) {
   EXPECT_FALSE((*model)->default_options().do_extend);
 }
 
+TEST_F(FsmnVadTest, WeightsFromTheOnnxFileGiveTheSameSegments) {
+  auto package = ModelPackage::Open(TUTTI_SOURCE_DIR "/.cache/models/fsmn-vad");
+  ASSERT_TRUE(package.ok());
+  const auto onnx = Checkpoint::Open(TUTTI_SOURCE_DIR "/.cache/models/fsmn-vad/model.onnx");
+  ASSERT_TRUE(onnx.ok()) << onnx.status();
+  const auto expected = Detect(sound_, {});
+  package->weights = *onnx;
+  const auto model = FsmnVad::Load(*package);
+  ASSERT_TRUE(model.ok()) << model.status();
+  model_ = *model;
+  EXPECT_EQ(Detect(sound_, {}), expected);
+}
+
 TEST_F(FsmnVadTest, RefusesAPackageItCannotServeAndSaysWhy) {
   auto package = ModelPackage::Open(TUTTI_SOURCE_DIR "/.cache/models/fsmn-vad");
   ASSERT_TRUE(package.ok());
