@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "frontend/frontend.h"
+#include "tests/engine/fake_parts.h"
 #include "tests/engine/real_parts.h"
 #include "tests/support/eventually.h"
 #include "tests/support/wav.h"

@@ -74,6 +74,7 @@ class WhisperTest : public ::testing::Test {
 TEST_F(WhisperTest, FindsTheTokensOfCtranslate2InAudio) {
   SearchOptions translate = Greedy(), beam = Greedy();
   translate.task = Task::kTranslate;
+  translate.language = "de";
   beam.beam_size = 5;
   for (const size_t clip : {0U, 1U}) {
     const std::string name = clip == 0 ? "clip_a" : "clip_b";
