@@ -87,12 +87,15 @@ std::vector<std::string> ModelRegistry::SearchFolders() {
 }
 
 std::string ModelRegistry::CacheFolder() {
-  const std::string own = EnvironmentVariable("TUTTI_HOME");
-  if (!own.empty()) return own + "/models";
-  const std::string cache = EnvironmentVariable("XDG_CACHE_HOME");
-  if (!cache.empty()) return cache + "/tutti/models";
-  const std::string home = EnvironmentVariable("HOME");
-  return home.empty() ? "" : home + "/.cache/tutti/models";
+  fs::path home = EnvironmentVariable("TUTTI_HOME");
+  if (home.empty()) {
+    fs::path cache = EnvironmentVariable("XDG_CACHE_HOME");
+    const std::string user = EnvironmentVariable("HOME");
+    if (cache.empty() && !user.empty()) cache = fs::path(user) / ".cache";
+    if (cache.empty()) return "";
+    home = cache / "tutti";
+  }
+  return (home / "models").lexically_normal().string();
 }
 
 absl::StatusOr<ModelRegistry> ModelRegistry::Load(std::vector<std::string> folders) {

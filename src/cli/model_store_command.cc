@@ -29,9 +29,9 @@ absl::StatusOr<Store> OpenStore() {
 
 // Where a registered model is that no pull put there; empty: nowhere.
 std::string ElsewhereDirectory(const Store& store, const ModelSpec& spec) {
+  const auto pulled = store.cache.Find(spec);
   for (const RegisteredModel& model : store.registry.models()) {
-    const bool in_cache = model.directory == store.cache.folder() + "/" + model.spec.name;
-    if (model.spec.name == spec.name && !in_cache) return model.directory;
+    if (model.spec.name == spec.name && (!pulled.ok() || model.directory != *pulled)) return model.directory;
   }
   return "";
 }

@@ -51,29 +51,38 @@ absl::StatusOr<std::unique_ptr<FileLock>> TakeLock(const std::string& path, cons
   }
 }
 
-// Moves the files of `old` that no pull put there, and that `fresh` has none of, over to it.
-void KeepStrangers(const fs::path& old, const fs::path& fresh, const std::vector<ModelFile>& ours) {
-  std::vector<fs::path> names;
+// Moves the files of `old` that no pull put there over to `fresh`. When no pull made `old` at all, a file of which
+// there is another one in `fresh` is somebody's: FailedPrecondition.
+absl::Status KeepStrangers(const fs::path& old, const fs::path& fresh) {
   std::error_code error;
+  const bool is_ours = fs::exists(old / kManifestName, error);
+  const auto manifest = ReadManifest(old.string());
+  std::vector<fs::path> names;
   for (auto entry = fs::recursive_directory_iterator(old, error); !error && entry != fs::end(entry);
        entry.increment(error)) {
     const fs::path name = entry->path().lexically_relative(old);
-    const bool is_ours = std::ranges::find(ours, name.generic_string(), &ModelFile::name) != ours.end();
-    if (!is_ours && !entry->is_directory() && !fs::exists(fresh / name)) names.push_back(name);
+    const bool was_pulled = manifest.ok() && std::ranges::find(manifest->files, name.generic_string(),
+                                                               &ModelFile::name) != manifest->files.end();
+    if (entry->is_directory() || was_pulled) continue;
+    if (!fs::exists(fresh / name)) {
+      names.push_back(name);
+    } else if (!is_ours) {
+      return FailedPrecondition("{}: no pull put this file there; move it away", entry->path().string());
+    }
   }
   for (const fs::path& name : names) {
     fs::create_directories((fresh / name).parent_path(), error);
     fs::rename(old / name, fresh / name, error);
   }
+  return absl::OkStatus();
 }
 
-// Puts `fresh` in the place of `target`, which does not exist or was pulled earlier.
+// Puts `fresh` in the place of `target`.
 absl::Status PutInPlace(const fs::path& fresh, const fs::path& target) {
   TUTTI_RETURN_IF_ERROR(MakeFolders(target.parent_path()));
   std::error_code error;
   if (fs::exists(target, error)) {
-    const auto earlier = ReadManifest(target.string());
-    KeepStrangers(target, fresh, earlier.ok() ? earlier->files : std::vector<ModelFile>());
+    TUTTI_RETURN_IF_ERROR(KeepStrangers(target, fresh));
     // Nobody sees the name without a model; a file system that cannot swap has a moment without.
     if (renameat2(AT_FDCWD, fresh.c_str(), AT_FDCWD, target.c_str(), RENAME_EXCHANGE) == 0) {
       fs::remove_all(fresh, error);
@@ -137,11 +146,7 @@ absl::StatusOr<ModelCache::Pulled> ModelCache::Pull(const ModelSpec& spec, const
     TUTTI_RETURN_IF_ERROR(MakeFolders(pulling));
     TUTTI_ASSIGN_OR_RETURN(const auto lock, TakeLock(pulling + "/pull", spec.name, listener));
     if (auto there = FindWhole(spec)) return *std::move(there);
-    std::error_code error;
-    if (fs::exists(target, error)) {
-      if (!fs::exists(fs::path(target) / kManifestName, error)) {
-        return FailedPrecondition("{}: no pull made this directory; move it away to pull {}", target, spec.name);
-      }
+    if (std::error_code error; fs::exists(fs::path(target) / kManifestName, error)) {
       listener.say(fmt::format("{}: is damaged; fetching it again", target));
     }
     listener.say(fmt::format("{}: from {}", spec.name, source.Text()));

@@ -36,7 +36,7 @@ class ModelCache {
   // Makes sure that the model is here and whole: checks what is, or fetches it from its sources in turn. When another
   // process is at it, waits for that one first. Files of somebody else's in the model's directory stay.
   //
-  // FailedPrecondition when a directory of this name is there that no pull made. Else the error names every source with
+  // FailedPrecondition when a file of it is there that no pull made. Else the error names every source with
   // what went wrong there: DataLoss if one of them had that, else Unavailable.
   absl::StatusOr<Pulled> Pull(const ModelSpec& spec, const Listener& listener);
 

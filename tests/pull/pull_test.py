@@ -280,8 +280,17 @@ class UseTest(PullTest):
         self.assertIn("1 files that no pull put there stay", done.out)
         self.assertEqual([path.name for path in (self.models / "tiny").iterdir()], ["notes.txt"])
         self.assertIn("nothing was removed", self.run_tutti("models", "remove", "tiny", code=1).err)
+        self.run_tutti("models", "pull", "tiny")
+        self.assertEqual((self.models / "tiny/notes.txt").read_text(), "mine")
+
+    def test_a_file_that_no_pull_made_is_not_written_over(self):
+        (self.models / "tiny").mkdir(parents=True)
+        (self.models / "tiny/model.bin").write_text("mine")
         done = self.run_tutti("models", "pull", "tiny", code=1)
-        self.assertIn("no pull made this directory; move it away", done.err)
+        self.assertIn("model.bin: no pull put this file there; move it away", done.err)
+        self.assertEqual((self.models / "tiny/model.bin").read_text(), "mine")
+        (self.models / "tiny/config.json").write_text("mine")  # a model that somebody put there
+        self.assertIn("nothing to fetch", self.run_tutti("models", "pull", "tiny").out)
 
     def test_a_manifest_cannot_make_remove_reach_outside(self):
         self.run_tutti("models", "pull", "tiny")
