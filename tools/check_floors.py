@@ -6,12 +6,13 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 FLOORS = {"base": 0, "audio": 1, "checkpoint": 1, "frontend": 2, "nn": 3, "models": 4, "pipeline": 5, "engine": 6,
-          "c_api": 7, "pool": 7, "service": 8, "server": 9, "cli": 10}
+          "c_api": 7, "pool": 7, "service": 8, "hub": 9, "server": 9,
+          "cli": 10}
 HOMES = {  # what an include starts with: the folders that may have it
     "oneapi/dnnl": {"nn"}, "dnnl": {"nn"}, "libav": {"audio"}, "libsw": {"audio"},
     "hwy/": {"audio", "frontend", "nn"}, "yaml-cpp/": {"checkpoint"}, "CLI/": {"cli"},
     "boost/": {"server"}, "sqlite3": {"service"}, "toml++/": {"service"}, "prometheus/": {"service"},
-    "seccomp": {"pool"}, "pcre2": {"checkpoint"},
+    "seccomp": {"pool"}, "pcre2": {"checkpoint"}, "curl/": {"hub"}, "zlib.h": {"hub"},
 }
 MANY_LINES = 450
 

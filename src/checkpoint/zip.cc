@@ -132,14 +132,20 @@ absl::Status ZipDirectory::ReadEntries(uint64_t offset, uint64_t size, uint64_t 
 }
 
 absl::StatusOr<std::span<const std::byte>> ZipDirectory::Find(std::string_view name) const {
+  TUTTI_ASSIGN_OR_RETURN(const Packed packed, FindPacked(name));
+  if (packed.method != 0 || packed.size != packed.bytes.size()) {
+    return InvalidArgument("entry {} is compressed (method {}); expected it stored, as torch.save writes it",
+                           Printable(name), packed.method);
+  }
+  return packed.bytes;
+}
+
+absl::StatusOr<ZipDirectory::Packed> ZipDirectory::FindPacked(std::string_view name) const {
   const auto found = entries_.find(name);
   if (found == entries_.end()) return NotFound("no entry {} among {}", Printable(name), entries_.size());
   const Entry& entry = found->second;
-  if (entry.method != 0 || (entry.flags & kEncrypted) != 0 || entry.size != entry.stored_size) {
-    return InvalidArgument(
-        "entry {} is compressed or encrypted (method {}, flags {:#x}); expected it stored, as "
-        "torch.save writes it",
-        Printable(name), entry.method, entry.flags);
+  if ((entry.flags & kEncrypted) != 0) {
+    return InvalidArgument("entry {} is encrypted (flags {:#x})", Printable(name), entry.flags);
   }
   ByteReader header(From(bytes_, entry.header_offset));
   const auto signature = header.Read<uint32_t>();
@@ -148,12 +154,12 @@ absl::StatusOr<std::span<const std::byte>> ZipDirectory::Find(std::string_view n
   const auto extra_size = header.Read<uint16_t>();
   const std::string_view header_name = header.TakeText(name_size);
   header.Take(extra_size);
-  const auto data = header.Take(entry.size);
+  const auto data = header.Take(entry.stored_size);
   if (!header.ok() || signature != kLocalSignature || header_name != name) {
-    return DataLoss("entry {}: expected its header and {} bytes at byte {} of {}", Printable(name), entry.size,
+    return DataLoss("entry {}: expected its header and {} bytes at byte {} of {}", Printable(name), entry.stored_size,
                     entry.header_offset, bytes_.size());
   }
-  return data;
+  return Packed{.bytes = data, .size = entry.size, .method = entry.method};
 }
 
 }  // namespace tutti

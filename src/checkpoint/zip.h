@@ -10,16 +10,24 @@
 
 namespace tutti {
 
-// The entries of a zip archive whose bytes are in memory: stored ones only, as torch.save writes them, zip64 included.
-// Opening reads the directory at the file's end; Find reads one entry's header. The checksums are left alone: they
-// would page every weight in.
+// The entries of a zip archive whose bytes are in memory, zip64 included. Opening reads the directory at the file's
+// end; Find reads one entry's header. The checksums are left alone: they would page every weight in.
 class ZipDirectory {
  public:
   static absl::StatusOr<ZipDirectory> Open(std::span<const std::byte> bytes);
 
-  // The entry's bytes, in place. NotFound without such an entry, InvalidArgument when it is compressed or leaves the
-  // file.
+  // The bytes of a stored entry, as torch.save writes them, in place. NotFound without such an entry, InvalidArgument
+  // when it is compressed, DataLoss when it leaves the file.
   absl::StatusOr<std::span<const std::byte>> Find(std::string_view name) const;
+
+  // An entry as it lies there: `method` is 0 for its own bytes, 8 for those of RFC 1951, which make `size` bytes.
+  struct Packed {
+    std::span<const std::byte> bytes;
+    uint64_t size = 0;
+    uint16_t method = 0;
+  };
+  // InvalidArgument when it is encrypted; else as Find.
+  absl::StatusOr<Packed> FindPacked(std::string_view name) const;
 
   struct Entry {
     uint64_t header_offset = 0;

@@ -70,7 +70,12 @@ std::string ManPage(const CLI::App& app) {
   for (const CLI::App* command : Subcommands(app)) AddCommand(*command, command->get_name(), page);
   page +=
       ".SH ENVIRONMENT\n.TP\n.B TUTTI_MODELS\nfolders of models, separated by colons, that are searched first\n"
-      ".TP\n.B XDG_CACHE_HOME\n\\fItutti/models\\fR below it (by default below \\fI~/.cache\\fR) is searched last\n"
+      ".TP\n.B TUTTI_HOME\n\\fImodels\\fR below it is where \\fBtutti models pull\\fR puts models; searched last\n"
+      ".TP\n.B XDG_CACHE_HOME\nwithout TUTTI_HOME that place is \\fItutti/models\\fR below it (by default below "
+      "\\fI~/.cache\\fR)\n"
+      ".TP\n.B HF_ENDPOINT, MODELSCOPE_DOMAIN, PIP_INDEX_URL\nwhere \\fBtutti models pull\\fR finds Hugging Face, "
+      "ModelScope and the package index\n"
+      ".TP\n.B https_proxy, http_proxy, no_proxy, SSL_CERT_FILE, SSL_CERT_DIR\nhow it gets there\n"
       ".TP\n.B XDG_CONFIG_HOME\n\\fItutti/keys\\fR below it (by default below \\fI~/.config\\fR) is the file of "
       "\\fBtutti keys\\fR\n";
   if (!app.get_footer().empty()) {

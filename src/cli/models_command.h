@@ -3,10 +3,12 @@
 #include <CLI/CLI.hpp>
 #include <string>
 
+#include "cli/model_store_command.h"
+
 namespace tutti {
 
-// tutti models list|info|convert: which models have names, what is in one, and one as a single file. Define adds it to
-// the command line and keeps a pointer to this.
+// tutti models list|pull|info|verify|remove|convert: which models have names, how they get here, what is in one, and
+// one as a single file. Define adds it to the command line and keeps a pointer to this.
 class ModelsCommand {
  public:
   CLI::App* Define(CLI::App& app);
@@ -17,6 +19,7 @@ class ModelsCommand {
   int Info() const;
   int Convert() const;
 
+  ModelStoreCommand store_;
   CLI::App *list_ = nullptr, *convert_ = nullptr;
   bool json_ = false;
   std::string model_;

@@ -26,13 +26,24 @@ std::string Hex(std::string_view bytes) {
   return hex;
 }
 
+Sha256Stream::Sha256Stream() : context_(EVP_MD_CTX_new(), EVP_MD_CTX_free) { Restart(); }
+
+Sha256Stream::~Sha256Stream() = default;
+
+void Sha256Stream::Add(std::string_view bytes) { EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size()); }
+
+void Sha256Stream::Restart() { EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr); }
+
+std::string Sha256Stream::Finish() {
+  std::string digest(SHA256_DIGEST_LENGTH, '\0');
+  EVP_DigestFinal_ex(context_.get(), reinterpret_cast<unsigned char*>(digest.data()), nullptr);
+  return Hex(digest);
+}
+
 absl::StatusOr<std::string> Sha256OfFile(const std::string& path) {
-  const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(), EVP_MD_CTX_free);
-  if (context == nullptr || EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr) != 1) {
-    return absl::InternalError("SHA-256: OpenSSL cannot begin");
-  }
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return SystemError("open", path, errno);
+  Sha256Stream stream;
   std::vector<char> piece(size_t{1} << 18);
   ssize_t count = 0;
   int error = 0;
@@ -42,13 +53,11 @@ absl::StatusOr<std::string> Sha256OfFile(const std::string& path) {
       error = errno;
       break;
     }
-    EVP_DigestUpdate(context.get(), piece.data(), static_cast<size_t>(count));
+    stream.Add({piece.data(), static_cast<size_t>(count)});
   }
   close(fd);
   if (error != 0) return SystemError("read", path, error);
-  std::string digest(SHA256_DIGEST_LENGTH, '\0');
-  EVP_DigestFinal_ex(context.get(), reinterpret_cast<unsigned char*>(digest.data()), nullptr);
-  return Hex(digest);
+  return stream.Finish();
 }
 
 }  // namespace tutti

@@ -10,8 +10,8 @@ namespace {
 
 using ::testing::HasSubstr;
 
-constexpr const char* kOne = R"({"models": [{"name": "one", "kind": "asr", "path": "models/one",
-    "origin": {"type": "pypi-wheel", "package": "p", "version": "1.2", "license": "L"}}]})";
+constexpr const char* kOne = R"({"models": [{"name": "one", "kind": "asr", "path": "models/one", "license": "L",
+    "sources": [{"type": "modelscope", "repository": "o/one"}]}]})";
 
 TEST(ModelRegistryTest, KnowsTheModelsOfTheSourceTree) {
   const auto registry = ModelRegistry::Load({TUTTI_SOURCE_DIR "/models", TUTTI_SOURCE_DIR "/.cache/models"});
@@ -31,10 +31,10 @@ TEST(ModelRegistryTest, AMissingModelSaysWhereItCouldComeFrom) {
   const auto registry = ModelRegistry::Load({folder / "nowhere", folder / "m"});
   ASSERT_TRUE(registry.ok()) << registry.status();
   EXPECT_EQ(registry->models()[0].directory, "");
-  EXPECT_EQ(registry->models()[0].origin, "PyPI p 1.2");
+  EXPECT_EQ(registry->models()[0].origin(), "ModelScope o/one");
   const std::string message = Message(registry->Find("one").status());
-  EXPECT_THAT(message, HasSubstr("`make models`"));
-  EXPECT_THAT(message, HasSubstr("PyPI p 1.2"));
+  EXPECT_THAT(message, HasSubstr("`tutti models pull one`"));
+  EXPECT_THAT(message, HasSubstr("ModelScope o/one"));
 }
 
 TEST(ModelRegistryTest, AModelIsFoundInAnySearchFolderByItsName) {
@@ -47,11 +47,11 @@ TEST(ModelRegistryTest, AModelIsFoundInAnySearchFolderByItsName) {
 
 TEST(ModelRegistryTest, TheFirstEntryOfANameCounts) {
   const testing::Folder folder;
-  folder.Write("a/registry.json", R"({"models": [{"name": "one", "kind": "vad", "origin": {"type": "mine"}}]})");
+  folder.Write("a/registry.json", R"({"models": [{"name": "one", "kind": "vad"}]})");
   folder.Write("b/registry.json", kOne);
   const auto registry = ModelRegistry::Load({folder / "a", folder / "b"});
   ASSERT_EQ(registry->models().size(), 1u);
-  EXPECT_EQ(registry->models()[0].kind, "vad");
+  EXPECT_EQ(registry->models()[0].spec.kind, "vad");
 }
 
 TEST(ModelRegistryTest, ADirectoryNeedsNoName) {
@@ -66,9 +66,39 @@ TEST(ModelRegistryTest, AnUnknownNameListsThoseThereAre) {
       HasSubstr("'big': there is no such directory or file, and the registered names are demo-paraformer, fsmn-vad"));
 }
 
+TEST(ModelRegistryTest, ARepositoryThatWasPulledIsFoundByItsName) {
+  const testing::Folder folder;
+  folder.Write("cache/modelscope/iic/small/manifest.json");
+  const auto registry = ModelRegistry::Load({folder / "nowhere", folder / "cache"});
+  const std::string directory = folder / "cache/modelscope/iic/small";
+  EXPECT_EQ(registry->Find("modelscope:iic/small").value(), directory);
+  EXPECT_EQ(registry->Find("iic/small").value(), directory);
+  EXPECT_THAT(Message(registry->Find("hf:iic/small").status()), HasSubstr("`tutti models pull hf:iic/small`"));
+  EXPECT_EQ(registry->Lookup("hf:iic/small")->Origin(), "Hugging Face iic/small");
+}
+
+TEST(ModelRegistryTest, TheModelCacheIsThatOfTuttiHomeElseTheUsers) {
+  setenv("TUTTI_HOME", "/home/of/tutti", 1);
+  EXPECT_EQ(ModelRegistry::CacheFolder(), "/home/of/tutti/models");
+  EXPECT_EQ(ModelRegistry::SearchFolders().back(), "/home/of/tutti/models");
+  unsetenv("TUTTI_HOME");
+  setenv("XDG_CACHE_HOME", "/cache", 1);
+  EXPECT_EQ(ModelRegistry::CacheFolder(), "/cache/tutti/models");
+  unsetenv("XDG_CACHE_HOME");
+}
+
+TEST(ModelRegistryTest, EveryRegisteredModelHasALicenceAndTwoSourcesOrComesWithTutti) {
+  const auto registry = ModelRegistry::Load({TUTTI_SOURCE_DIR "/models"});
+  ASSERT_TRUE(registry.ok()) << registry.status();
+  for (const RegisteredModel& model : registry->models()) {
+    EXPECT_NE(model.spec.license, "") << model.spec.name;
+    if (model.origin() != "comes with tutti") EXPECT_GE(model.spec.sources.size(), 2u) << model.spec.name;
+  }
+  EXPECT_EQ(registry->Lookup("whisper-base")->size(), 147'882'941);
+}
+
 TEST(ModelRegistryTest, AMalformedRegistryNamesItsFile) {
-  for (const char* text :
-       {"{", R"({"models": [{"name": 3}]})", R"({"models": [{"name": "a/b", "kind": "asr", "origin": {}}]})"}) {
+  for (const char* text : {"{", R"({"models": [{"name": 3}]})", R"({"models": [{"name": "a/b", "kind": "asr"}]})"}) {
     const testing::Folder folder;
     folder.Write("registry.json", text);
     const auto registry = ModelRegistry::Load({folder.path()});
