@@ -1,6 +1,6 @@
 // A job in processes, of which anyone may be killed, stopped or crashed at any time: workers, the process that holds
 // the models, and the program itself, which is then run again.
-#include <gmock/gmock.h>
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>

@@ -146,7 +146,7 @@ if not program.SMALL:  # sanitizers want memory of their own
                 with wave.open(str(long), "wb") as out:
                     out.setparams((1, 2, 16000, 0, "NONE", "not compressed"))
                     out.writeframes(random.Random(1).randbytes(2 * 16000 * MEMORY_HOG_SECONDS))
-                with program.Server(*Isolation.OPTIONS, "--vad", "none", "--retries", 0, "--process-memory", MEMORY_MB) as server:
+                with program.Server(*Isolation.OPTIONS, "--retries", 0, "--process-memory", MEMORY_MB, vad="none") as server:
                     answer = client.post_file(server.port, "/v1/transcribe", long)
                     self.assertEqual(answer.status, 500, answer.text)
                     self.assertIn("long.wav: its process ", answer.text)
