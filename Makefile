@@ -6,7 +6,7 @@ PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: go-example help demo test build packages models samples debug asan tsan lint fuzz aarch64 bench bench-peers client-test web-test web-screenshots install clean
+.PHONY: go-example help demo test build packages models samples debug asan tsan lint fuzz aarch64 bench bench-pool bench-peers client-test web-test web-screenshots install clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,6 +61,16 @@ aarch64: packages models ## cross build for 64-bit Arm; tests of the numeric roo
 
 bench: build models ## speed of each part on this machine
 	@for part in frontend vad encoder asr; do build/release/bin/tutti bench $$part || exit 1; done
+
+SYNTHETIC = .cache/models/synthetic-paraformer-large
+POOL_PARTS ?=
+
+bench-pool: build models samples $(SYNTHETIC)/model.pt ## the process pool beside threads, chaos with 500 recordings, Python beside the program
+	$(PYTHON) bench/process_pool.py $(POOL_PARTS)
+	PYTHONPATH=build/release/python $(PYTHON) bench/python_throughput.py
+
+$(SYNTHETIC)/model.pt: tools/make_synthetic_model.py
+	$(PYTHON) tools/make_synthetic_model.py $(SYNTHETIC)
 
 PEERS = .cache/peers
 PEER_PARTS ?=

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """What the process pool promises, measured from outside: memory of 4 processes beside 1, their start, throughput beside
-threads, and chaos: results of a run whose processes are killed, stopped and crashed at random, beside those of a quiet one.
+threads, and chaos: the outputs of a job whose processes are killed, stopped and crashed at random, and which is killed itself
+and run again, beside those of a quiet run.
 
 usage: process_pool.py [--tutti build/release/bin/tutti] [--model DIR] [memory] [start] [throughput] [chaos] [oom]
 
@@ -15,7 +16,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import wave
 
@@ -26,16 +26,22 @@ LIMITS = {"memory": 1.35, "start": 0.3, "throughput": 0.97}
 
 
 def children(pid):
-    """All descendants of a process."""
+    """Those that a process has started, and not what those have."""
     found = []
     for task in pathlib.Path(f"/proc/{pid}/task").glob("*/children"):
         try:
-            direct = [int(child) for child in task.read_text().split()]
+            found += [int(child) for child in task.read_text().split()]
         except OSError:
             continue
-        for child in direct:
-            found += [child] + children(child)
     return found
+
+
+def family(pid):
+    return [pid] + [one for child in children(pid) for one in family(child)]
+
+
+def workers(pid):
+    return [worker for child in children(pid) for worker in children(child)]
 
 
 def pss(pid):
@@ -68,8 +74,8 @@ class Bench:
 
     def start(self, place, *more):
         self.summary, self.output = self.folder / "summary.json", self.folder / "out.jsonl"
-        command = [self.tutti, "transcribe", "--model", self.model, "--vad", "none", "--compute-type", "int8", "--format",
-                   "jsonl", "--progress", "none", "--summary", self.summary, *more, place]
+        command = [self.tutti, "transcribe", "--model", self.model, "--vad", "none", "--compute-type", "int8",
+                   "--progress", "none", "--summary", self.summary, *more, place]
         with open(self.output, "w") as out:
             return subprocess.Popen([str(part) for part in command], stdout=out)
 
@@ -77,13 +83,6 @@ class Bench:
         if self.start(place, *more).wait() != 0:
             sys.exit("the run failed")
         return json.loads(self.summary.read_text())
-
-    def results(self):
-        """What the last run wrote, less what differs between two runs anyway."""
-        lines = [json.loads(line) for line in self.output.read_text().splitlines()]
-        for line in lines:
-            line.pop("timings", None)
-        return lines
 
 
 def pool(processes, threads=1):
@@ -96,7 +95,7 @@ def measure_memory(bench):
     for name, flags in (("1 process", pool(1)), ("4 processes", pool(4)), ("1 process, --isolation thread", ["--threads", 1])):
         run, peak = bench.start(place, *flags), 0.0
         while run.poll() is None:
-            peak = max(peak, sum(pss(pid) for pid in [run.pid, *children(run.pid)]))
+            peak = max(peak, sum(pss(pid) for pid in family(run.pid)))
             time.sleep(0.05)
         peaks[name] = peak
         print(f"memory: {name}: {peak:.0f} MB PSS at most, all its processes together")
@@ -128,34 +127,44 @@ def measure_throughput(bench):
     return ratio >= LIMITS["throughput"]
 
 
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
 def measure_chaos(bench):
     bench.model = DEMO_MODEL
-    shuffled = random.Random(2)
-    place = bench.recordings("chaos", [shuffled.uniform(5, 40) for _ in range(500)])
-    bench.run(place, "--threads", 2)
-    quiet = bench.results()
-    run, sent = bench.start(place, *pool(4), "--retries", 1000), []
-
-    def kill():
+    chance = random.Random(2)
+    place = bench.recordings("chaos", [chance.uniform(5, 40) for _ in range(500)])
+    formats = ["--format", "txt,srt,tsv"]
+    bench.run(place, "--threads", 2, *formats, "--output", bench.folder / "quiet")
+    # Neither is a recording to blame for what is done to its process, nor for a run that is killed.
+    job = [*formats, "--output", bench.folder / "out", "--job", bench.folder / "job.db", *pool(4), "--retries", 1000,
+           "--job-retries", 1000]
+    sent, runs, code, began = {}, 0, None, time.monotonic()
+    while code != 0:
+        run, runs = bench.start(place, *job), runs + 1
         while run.poll() is None:
-            time.sleep(shuffled.uniform(0.2, 0.8))
-            for nursery in children(run.pid)[:1]:
-                workers = children(nursery)
-                if workers:
-                    sent.append(shuffled.choice([signal.SIGKILL, signal.SIGSTOP, signal.SIGSEGV]))
-                    try:
-                        os.kill(shuffled.choice(workers), sent[-1])
-                    except ProcessLookupError:
-                        sent.pop()
-
-    killer = threading.Thread(target=kill)
-    killer.start()
-    code = run.wait()
-    killer.join()
-    same = code == 0 and bench.results() == quiet
+            time.sleep(chance.uniform(0.2, 0.8))
+            who = chance.choices(["worker", "nursery", "supervisor"], [8, 1, 1])[0]
+            pids = {"worker": workers(run.pid), "nursery": [child for child in children(run.pid) if children(child)],
+                    "supervisor": [run.pid]}[who]
+            if not pids or run.poll() is not None:
+                continue
+            number = chance.choice([signal.SIGKILL, signal.SIGSTOP, signal.SIGSEGV]) if who == "worker" else signal.SIGKILL
+            try:
+                os.kill(chance.choice(pids), number)
+                sent[f"{number.name} to a {who}"] = sent.get(f"{number.name} to a {who}", 0) + 1
+            except ProcessLookupError:
+                pass
+        code = run.returncode
+        if code not in (0, -signal.SIGKILL):
+            print(f"chaos: a run ended with code {code}")
+            return False
     told = json.loads(bench.summary.read_text())
-    print(f"chaos: {len(sent)} signals to 4 processes, {told['pool']}; {told['done']} of 500 results, "
-          f"{'each once and that of the quiet run' if same else 'NOT those of the quiet run'}")
+    same = told["job"]["done"] == 500 and contents(bench.folder / "out") == contents(bench.folder / "quiet")
+    print(f"chaos: {sum(sent.values())} signals in {time.monotonic() - began:.0f} s and {runs} runs "
+          f"({', '.join(f'{count} {what}' for what, count in sorted(sent.items()))}); {told['job']['done']} of 500 results, "
+          f"{'each once and byte for byte that of the quiet run' if same else 'NOT those of the quiet run'}")
     return same
 
 

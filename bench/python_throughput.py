@@ -10,12 +10,14 @@ import os
 import pathlib
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 os.environ.setdefault("TUTTI_MODELS", f"{ROOT / 'models'}:{ROOT / '.cache/models'}")
 THREADS = os.cpu_count()
+LIMIT = 0.95
 
 
 def by_program(files):
@@ -51,7 +53,9 @@ def main():
         assert found == expected, "texts differ"
         ratios.append(program / python)
         print(f"{len(files)} recordings: tutti transcribe {program:.2f} s, Python {python:.2f} s, ratio {ratios[-1]:.3f}")
-    print(f"median ratio {statistics.median(ratios):.3f}")
+    ratio = statistics.median(ratios)
+    print(f"median ratio {ratio:.3f} (at least {LIMIT})")
+    sys.exit(0 if ratio >= LIMIT else "beyond its limit")
 
 
 if __name__ == "__main__":

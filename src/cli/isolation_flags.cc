@@ -87,7 +87,8 @@ absl::StatusOr<IsolationFlags::Made> IsolationFlags::Create(RecognizerOptions op
   pool_options.recognizer = std::move(options);
   if (retries_ >= 0) pool_options.retries = retries_;
   limits_.ApplyTo(pool_options);
-  TUTTI_ASSIGN_OR_RETURN(auto pool, ProcessPool::Create(std::move(pool_options)));
+  TUTTI_ASSIGN_OR_RETURN(made.forker, Forker::Create([] { return absl::OkStatus(); }));
+  TUTTI_ASSIGN_OR_RETURN(auto pool, ProcessPool::Create(std::move(pool_options), made.forker.get()));
   made.pool = pool.get();
   made.recognizer = std::move(pool);
   return made;
@@ -96,10 +97,11 @@ absl::StatusOr<IsolationFlags::Made> IsolationFlags::Create(RecognizerOptions op
 std::string IsolationFlags::Report(const Made& made) {
   if (made.pool == nullptr) return "";
   const PoolStats stats = made.pool->pool_stats();
-  if (stats.died == 0) return "";
+  if (stats.died == 0 && stats.reloaded == 0) return "";
   return fmt::format(
-      "{} of {} processes died ({} of them hung); {} attempts at recordings began anew, {} were given up", stats.died,
-      stats.started, stats.hung, stats.retried, stats.quarantined);
+      "{} of {} processes died ({} of them hung), {} times all of them with the one that holds the models; {} attempts "
+      "at recordings began anew, {} were given up",
+      stats.died, stats.started, stats.hung, stats.reloaded, stats.retried, stats.quarantined);
 }
 
 }  // namespace tutti

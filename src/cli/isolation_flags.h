@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/status.h"
+#include "pool/forker.h"
 #include "pool/process_pool.h"
 #include "tutti/recognizer.h"
 
@@ -32,6 +33,7 @@ class IsolationFlags {
   bool by_processes() const { return isolation_ == "process"; }
 
   struct Made {
+    std::unique_ptr<Forker> forker;  // of the pool; null with threads
     std::unique_ptr<Recognizer> recognizer;
     const ProcessPool* pool = nullptr;  // the recognizer, when it is one
   };

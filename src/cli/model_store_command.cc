@@ -1,3 +1,4 @@
+#include "base/print.h"
 #include "cli/model_store_command.h"
 
 #include <unistd.h>
@@ -44,7 +45,7 @@ int64_t BytesOf(const std::vector<ModelFile>& files) {
 
 absl::Status PullOne(Store& store, const ModelSpec& spec) {
   if (const std::string elsewhere = ElsewhereDirectory(store, spec); !elsewhere.empty()) {
-    fmt::print("{}: is in {}, nothing to fetch\n", spec.name, elsewhere);
+    PrintText(stdout, "{}: is in {}, nothing to fetch\n", spec.name, elsewhere);
     return absl::OkStatus();
   }
   absl::StatusOr<ModelCache::Pulled> pulled;
@@ -57,7 +58,7 @@ absl::Status PullOne(Store& store, const ModelSpec& spec) {
   }
   if (!pulled.ok()) return pulled.status();
   const auto& files = pulled->manifest.files;
-  fmt::print("{}: {}, {} files, {}, checked ({}; licence: {})\n", spec.name, pulled->directory, files.size(),
+  PrintText(stdout, "{}: {}, {} files, {}, checked ({}; licence: {})\n", spec.name, pulled->directory, files.size(),
              ShownBytes(BytesOf(files)), pulled->was_there ? "was there" : "from " + pulled->manifest.source,
              pulled->manifest.license.empty() ? "see the hub's page" : pulled->manifest.license);
   return absl::OkStatus();
@@ -66,11 +67,11 @@ absl::Status PullOne(Store& store, const ModelSpec& spec) {
 // Says what is wrong with the files, or that nothing is.
 bool VerifyFiles(const std::string& name, const std::string& directory, const std::vector<ModelFile>& files) {
   const std::vector<std::string> damage = FindDamage(directory, files);
-  for (const std::string& each : damage) fmt::print(stderr, "tutti: {}\n", each);
+  for (const std::string& each : damage) PrintText(stderr, "tutti: {}\n", each);
   if (damage.empty()) {
-    fmt::print("{}: {}, {} files, {}, good\n", name, directory, files.size(), ShownBytes(BytesOf(files)));
+    PrintText(stdout, "{}: {}, {} files, {}, good\n", name, directory, files.size(), ShownBytes(BytesOf(files)));
   } else {
-    fmt::print("{}: {}, {} of {} files are damaged: `tutti models pull {}` fetches it again\n", name, directory,
+    PrintText(stdout, "{}: {}, {} of {} files are damaged: `tutti models pull {}` fetches it again\n", name, directory,
                damage.size(), files.size(), name);
   }
   return damage.empty();
@@ -163,7 +164,7 @@ int ModelStoreCommand::Remove() const {
     if (!left.ok()) {
       code = CannotStart(left.status());
     } else {
-      fmt::print("{}: removed{}\n", name,
+      PrintText(stdout, "{}: removed{}\n", name,
                  *left > 0 ? fmt::format("; {} files that no pull put there stay in its directory", *left) : "");
     }
   }

@@ -1,3 +1,4 @@
+#include "base/print.h"
 #include "cli/pull_display.h"
 
 #include <fmt/format.h>
@@ -52,11 +53,11 @@ void PullDisplay::Update(int64_t done, int64_t total, Time now) {
     text += fmt::format(", {}:{:02} left", left / 60, left % 60);
   }
   if (!is_terminal_) {
-    fmt::print(out_, "tutti: {}: {}\n", name_, text);
+    PrintText(out_, "tutti: {}: {}\n", name_, text);
   } else {
     const double share = total > 0 ? static_cast<double>(done) / static_cast<double>(total) : 0;
     const auto full = static_cast<size_t>(std::clamp(share, 0.0, 1.0) * kPullBarColumns);
-    fmt::print(out_, "\r\x1b[K{} [{:#<{}}{:.<{}}] {}", name_, "", full, "", kPullBarColumns - full, text);
+    PrintText(out_, "\r\x1b[K{} [{:#<{}}{:.<{}}] {}", name_, "", full, "", kPullBarColumns - full, text);
     bar_shown_ = true;
   }
   std::fflush(out_);
@@ -64,13 +65,13 @@ void PullDisplay::Update(int64_t done, int64_t total, Time now) {
 
 void PullDisplay::Say(std::string_view message) {
   Clear();
-  fmt::print(out_, "tutti: {}\n", message);
+  PrintText(out_, "tutti: {}\n", message);
   std::fflush(out_);
   first_ = {};
 }
 
 void PullDisplay::Clear() {
-  if (bar_shown_) fmt::print(out_, "\r\x1b[K");
+  if (bar_shown_) PrintText(out_, "\r\x1b[K");
   bar_shown_ = false;
 }
 

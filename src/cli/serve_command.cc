@@ -41,6 +41,7 @@ absl::StatusOr<std::shared_ptr<Recognizer>> MakePool(const ServeOptions::Models&
   limits.ApplyTo(options);
   // Recordings that are made to end processes may come without end; they shall not end the service.
   options.max_deaths_in_a_row = std::numeric_limits<int>::max();
+  options.quote_workers = false;
   options.on_log = [&log](std::string_view line) {
     log.Write(LogLevel::kWarning, "process", {{"what", std::string(line)}});
   };

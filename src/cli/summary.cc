@@ -48,14 +48,10 @@ std::string RenderSummary(const RunSummary& run, const BatchResult& result) {
                    {"audio_seconds", static_cast<double>(run.job_counts.audio_ms) / 1000}};
   }
   if (run.pool) {
-    json["pool"] = {{"started", run.pool->started},
-                    {"start_seconds", run.pool->start_seconds},
-                    {"died", run.pool->died},
-                    {"hung", run.pool->hung},
-                    {"recycled", run.pool->recycled},
-                    {"retried", run.pool->retried},
-                    {"quarantined", run.pool->quarantined},
-                    {"sandboxed", run.pool->sandboxed}};
+    json["pool"] = {
+        {"started", run.pool->started}, {"start_seconds", run.pool->start_seconds}, {"died", run.pool->died},
+        {"hung", run.pool->hung},       {"recycled", run.pool->recycled},           {"reloaded", run.pool->reloaded},
+        {"retried", run.pool->retried}, {"quarantined", run.pool->quarantined},     {"sandboxed", run.pool->sandboxed}};
   }
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }

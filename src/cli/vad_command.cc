@@ -4,6 +4,7 @@
 #include <chrono>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -135,6 +136,7 @@ CLI::App* VadCommand::Define(CLI::App& app) {
       ->default_str(model_)
       ->group("Models");
   batch_.AddTo(*command, {"jsonl", "json", "tsv"});
+  isolation_.AddTo(*command);
   vad_flags_.AddTo(*command, "");
   command->add_flag("--merge-vad", merge_, "join segments, and the silence between them, as FunASR's merge_vad")
       ->group("Voice activity");
@@ -147,7 +149,10 @@ CLI::App* VadCommand::Define(CLI::App& app) {
 }
 
 int VadCommand::Run() const {
-  const Interrupt interrupt;
+  // Its thread may not run yet when processes are forked.
+  std::optional<Interrupt> interrupt;
+  if (!isolation_.by_processes()) interrupt.emplace();
+  if (const absl::Status status = isolation_.Check(); !status.ok()) return UsageError(status);
   const auto registry = ModelRegistry::Load(ModelRegistry::SearchFolders());
   if (!registry.ok()) return CannotStart(registry.status());
   const auto model = registry->Find(model_);
@@ -156,20 +161,25 @@ int VadCommand::Run() const {
   if (!prepared.ok()) return UsageError(prepared.status());
 
   const auto started = std::chrono::steady_clock::now();
-  const int threads = batch_.threads() > 0 ? batch_.threads() : AvailableCores();
-  const auto recognizer = Recognizer::Create({.model = "", .vad = *model, .threads = 1, .decode_threads = 1});
-  if (!recognizer.ok()) return CannotStart(recognizer.status());
+  const bool by_processes = isolation_.by_processes();
+  // Threads of this process do the work themselves; those of processes are as many as recordings at a time.
+  const auto made = isolation_.Create(
+      {.model = "", .vad = *model, .threads = by_processes ? batch_.threads() : 1, .decode_threads = 1});
+  if (!made.ok()) return CannotStart(made.status());
+  Recognizer& recognizer = *made->recognizer;
+  if (!interrupt) interrupt.emplace();
+  const int threads = by_processes ? recognizer.threads() : batch_.threads() > 0 ? batch_.threads() : AvailableCores();
   const std::chrono::duration<double> load_time = std::chrono::steady_clock::now() - started;
 
   VadJobOptions options{.detect = batch_.InputOptions(),
                         .merge_ms = merge_ ? static_cast<int64_t>(merge_length_s_ * 1000) : 0,
                         .formats = prepared->writer->extensions(),
                         .standard_input = nullptr};
-  options.detect.vad_options = vad_flags_.Apply((*recognizer)->default_vad_options());
+  options.detect.vad_options = vad_flags_.Apply(recognizer.default_vad_options());
   // A stream is opened for its check of the options against the model.
-  const absl::Status fits = (*recognizer)->OpenStream(*options.detect.vad_options).status();
+  const absl::Status fits = recognizer.OpenStream(*options.detect.vad_options).status();
   if (!fits.ok()) return UsageError(fits);
-  if (const absl::Status status = BatchFlags::ReadStandardInput(interrupt, *prepared); !status.ok()) {
+  if (const absl::Status status = BatchFlags::ReadStandardInput(*interrupt, *prepared); !status.ok()) {
     prepared->display->Say(Message(status));
     return kExitInterrupted;
   }
@@ -179,15 +189,17 @@ int VadCommand::Run() const {
                            .failure_text = [json](std::string_view file, const absl::Status& status) {
                              return json ? RenderError(file, status) : "";
                            }};
-  VadJob job(**recognizer, std::move(options), threads);
-  const BatchResult result = RunBatch(prepared->inputs, job, *prepared->writer, *prepared->display, interrupt, batch);
+  VadJob job(recognizer, std::move(options), threads);
+  const BatchResult result = RunBatch(prepared->inputs, job, *prepared->writer, *prepared->display, *interrupt, batch);
+  if (const std::string report = IsolationFlags::Report(*made); !report.empty()) prepared->display->Say(report);
   return Conclude({.command = "vad",
                    .model = *model,
                    .vad = *model,
                    .compute_type = "f32",
                    .threads = threads,
                    .peak_memory_bytes = PeakMemoryBytes(),
-                   .load_seconds = load_time.count()},
+                   .load_seconds = load_time.count(),
+                   .pool = made->pool != nullptr ? std::optional(made->pool->pool_stats()) : std::nullopt},
                   result, batch_.summary(), *prepared->display);
 }
 

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "cli/batch_flags.h"
+#include "cli/isolation_flags.h"
 #include "cli/vad_flags.h"
 
 namespace tutti {
@@ -17,6 +18,7 @@ class VadCommand {
  private:
   BatchFlags batch_;
   VadFlags vad_flags_;
+  IsolationFlags isolation_;
   std::string model_ = "fsmn-vad";
   bool merge_ = false;
   double merge_length_s_ = 15;

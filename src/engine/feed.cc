@@ -65,6 +65,7 @@ absl::Status Feed::Open() {
 absl::Status Feed::DecodeOn(Workspace& workspace) {
   pieces_.resize(segmenters_.size());
   for (std::vector<float>& piece : pieces_) piece.clear();
+  if (sync_points_ != nullptr) sync_points_->At("Feed:decoding " + input_.name());
   {
     CpuTimer timer(recording_.timings.decode);
     TUTTI_ASSIGN_OR_RETURN(const bool more, decoder_->Read(pieces_));

@@ -28,6 +28,7 @@ absl::Status MakeNurseryFor(const Channel& asker, pid_t parent, const MakeNurser
 [[noreturn]] void RunForker(const Channel& front, pid_t parent, const std::function<absl::Status()>& prepare) {
   IgnoreEndingSignals();
   CloseOtherFds(front.fd());
+  LeaveStandardStreams();
   const absl::Status prepared = prepare();
   DieWithParent(parent);  // a change of user would make the system forget it
   while (true) {

@@ -115,6 +115,14 @@ std::vector<HandOut::Verdict> HandOut::WorkerGone(int64_t worker) {
   return verdicts;
 }
 
+std::vector<int64_t> HandOut::Withdraw(int64_t worker) {
+  if (emptying_ == worker) emptying_.reset();
+  std::vector<int64_t> ids = Of(worker);
+  for (const int64_t id : ids) TakeBack(worker, id);
+  by_worker_.erase(worker);
+  return ids;
+}
+
 std::vector<int64_t> HandOut::Of(int64_t worker) const {
   const auto found = by_worker_.find(worker);
   return found != by_worker_.end() ? std::vector<int64_t>(found->second.begin(), found->second.end())

@@ -48,6 +48,8 @@ class HandOut {
   };
   // The worker is gone, and with it what it had.
   std::vector<Verdict> WorkerGone(int64_t worker);
+  // The worker is gone, and nothing that it had is to blame: all of that waits again.
+  std::vector<int64_t> Withdraw(int64_t worker);
 
   // What runs there.
   std::vector<int64_t> Of(int64_t worker) const;

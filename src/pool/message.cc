@@ -80,7 +80,8 @@ void Fields(Archive& a, Transcript& m) {
 
 template <typename Archive>
 void Fields(Archive& a, NurseryReady& m) {
-  a(m.model_name), a.Enum(m.compute_type, ComputeType::kInt8), a(m.has_asr), a(m.vad_options);
+  a(m.model_name), a.Enum(m.compute_type, ComputeType::kInt8), a(m.has_asr), a(m.has_vad);
+  a(m.vad_options);
 }
 template <typename Archive>
 void Fields(Archive& a, NurseryFailed& m) {
@@ -105,7 +106,7 @@ void Fields(Archive& a, KillWorker& m) {
 template <typename Archive>
 void Fields(Archive& a, StartJob& m) {
   a(m.job), a.Enum(m.audio, AudioKind::kSamples), a(m.bytes), a(m.sample_rate), a(m.sample_channels), a(m.name);
-  a(m.tell_segments), a(m.options);
+  a(m.tell_segments), a(m.only_speech), a(m.options);
 }
 template <typename Archive>
 void Fields(Archive& a, CancelJob& m) {

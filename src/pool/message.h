@@ -19,6 +19,7 @@ struct NurseryReady {
   std::string model_name;
   ComputeType compute_type = ComputeType::kF32;
   bool has_asr = false;
+  bool has_vad = false;
   VadOptions vad_options;  // defaults of the VAD package
 };
 struct NurseryFailed {
@@ -56,6 +57,7 @@ struct StartJob {
   int sample_channels = 0;
   std::string name;
   bool tell_segments = false;
+  bool only_speech = false;   // finds speech: the result's segments have no text
   TranscribeOptions options;  // without functions and deadline
 };
 struct CancelJob {

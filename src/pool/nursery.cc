@@ -63,6 +63,7 @@ class Nursery {
     Tell(NurseryReady{.model_name = parts_.model_name,
                       .compute_type = parts_.asr != nullptr ? parts_.asr->compute_type() : ComputeType::kF32,
                       .has_asr = parts_.asr != nullptr,
+                      .has_vad = parts_.vad != nullptr,
                       .vad_options = parts_.vad != nullptr ? parts_.vad->default_options() : VadOptions{}});
     while (true) {
       std::array<pollfd, 2> fds = {{{.fd = front_.fd(), .events = POLLIN, .revents = 0},
@@ -158,10 +159,7 @@ void RunNursery(Channel front, pid_t parent, const PoolOptions& options) {
   DieWithParent(parent);
   IgnoreEndingSignals();
   CloseOtherFds(front.fd());
-  // Whoever waits for the end of the program's output shall not wait for ours.
-  const UniqueFd nothing(open("/dev/null", O_RDWR | O_CLOEXEC));
-  dup2(nothing.get(), STDIN_FILENO);
-  dup2(nothing.get(), STDOUT_FILENO);
+  LeaveStandardStreams();
   Nursery(std::move(front), options).Run();
 }
 

@@ -48,6 +48,9 @@ struct PoolOptions {
   // Lines that workers write to standard error, and how they ended when nobody asked them to. Called from the pool's
   // thread; none: they go to standard error.
   std::function<void(std::string_view line)> on_log;
+  // The error of a recording given up ends with the last lines of its worker. Without it only on_log has them: for
+  // errors that strangers read.
+  bool quote_workers = true;
 };
 
 }  // namespace tutti

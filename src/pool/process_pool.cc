@@ -100,17 +100,19 @@ absl::StatusOr<std::unique_ptr<ProcessPool>> ProcessPool::Create(PoolOptions giv
   TUTTI_ASSIGN_OR_RETURN(const PoolOptions options, Complete(std::move(given)));
   TUTTI_ASSIGN_OR_RETURN(ChildProcess nursery, forker != nullptr ? forker->Fork(options) : ForkNursery(options));
   TUTTI_ASSIGN_OR_RETURN(NurseryReady models, AwaitModels(nursery.channel, nursery.pid));
-  std::unique_ptr<ProcessPool> pool(new ProcessPool(options, std::move(models), std::move(nursery)));
+  Supervisor::NurseryMaker again;
+  if (forker != nullptr) again = [forker, options] { return forker->Fork(options); };
+  std::unique_ptr<ProcessPool> pool(new ProcessPool(options, std::move(models), std::move(nursery), std::move(again)));
   TUTTI_RETURN_IF_ERROR(pool->Start());
   return pool;
 }
 
-ProcessPool::ProcessPool(const PoolOptions& options, NurseryReady models, ChildProcess nursery)
+ProcessPool::ProcessPool(const PoolOptions& options, NurseryReady models, ChildProcess nursery,
+                         Supervisor::NurseryMaker make_nursery)
     : options_(options),
       models_(std::move(models)),
-      nursery_pid_(nursery.pid),
       requests_(std::make_shared<RequestTable>(options.recognizer.max_pending)),
-      supervisor_(std::move(nursery.channel), nursery.pid, options) {}
+      supervisor_(std::move(nursery), models_, options, std::move(make_nursery)) {}
 
 absl::Status ProcessPool::Start() {
   // Before there are threads: what goes wrong here leaves nothing but the nursery.
@@ -134,21 +136,24 @@ ProcessPool::~ProcessPool() {
   if (supervising_.joinable()) {
     supervising_.join();
   } else {
-    kill(nursery_pid_, SIGKILL);
+    kill(nursery_pid(), SIGKILL);
   }
-  Reap(nursery_pid_);
+  Reap(nursery_pid());
 }
 
 absl::StatusOr<std::shared_ptr<Request>> ProcessPool::Accept(bool wait, AudioInput input,
-                                                             const TranscribeOptions& options, OnDone on_done) {
-  if (!models_.has_asr) return FailedPrecondition("{}: no recognition model is loaded", input.name());
+                                                             const TranscribeOptions& options, OnDone on_done,
+                                                             bool only_speech) {
+  if (only_speech ? !models_.has_vad : !models_.has_asr) {
+    return FailedPrecondition("{}: no {} model is loaded", input.name(), only_speech ? "VAD" : "recognition");
+  }
   TUTTI_RETURN_IF_ERROR(CheckTranscribeOptions(options));
   TUTTI_ASSIGN_OR_RETURN(auto request, requests_->Admit(wait,
                                                         {.name = input.name(),
                                                          .model = models_.model_name,
                                                          .compute_type = std::string(Name(models_.compute_type))},
                                                         options, std::move(on_done), options_.recognizer.sync_points));
-  supervisor_.Add(request, std::move(input));
+  supervisor_.Add(request, std::move(input), only_speech);
   return request;
 }
 
@@ -180,8 +185,24 @@ absl::StatusOr<std::unique_ptr<VadSession>> ProcessPool::OpenStream(const VadOpt
   return OpenVadSession(stream_vad_, options, options_.recognizer.sync_points);
 }
 
-absl::StatusOr<Recognizer::SpeechResult> ProcessPool::DetectSpeech(AudioInput input, const TranscribeOptions&) {
-  return Unimplemented("{}: a process pool finds no speech without recognising it", input.name());
+absl::StatusOr<Recognizer::SpeechResult> ProcessPool::DetectSpeech(AudioInput input, const TranscribeOptions& options) {
+  constexpr int kMostChannels = 1024;
+  const std::string name = input.name();
+  TUTTI_ASSIGN_OR_RETURN(const auto request, Accept(true, std::move(input), options, nullptr, true));
+  TUTTI_ASSIGN_OR_RETURN(const Transcript found, request->Wait());
+  if (found.channels < 0 || found.channels > kMostChannels) {
+    return DataLoss("{}: {} channels from a process, expected 0 … {}", name, found.channels, kMostChannels);
+  }
+  SpeechResult speech;
+  speech.duration_ms = found.duration_ms;
+  speech.channels.resize(static_cast<size_t>(found.channels));
+  for (const Segment& segment : found.segments) {
+    if (segment.channel < 0 || segment.channel >= found.channels) {
+      return DataLoss("{}: speech in channel {} from a process, there are {}", name, segment.channel, found.channels);
+    }
+    speech.channels[static_cast<size_t>(segment.channel)].push_back({segment.start_ms, segment.end_ms});
+  }
+  return speech;
 }
 
 RecognizerStats ProcessPool::stats() const {

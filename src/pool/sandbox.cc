@@ -1,5 +1,6 @@
 #include "pool/sandbox.h"
 
+#include <fcntl.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <sys/prctl.h>
@@ -14,6 +15,8 @@
 #include <cstdio>
 #include <cstring>
 #include <memory>
+
+#include "base/unique_fd.h"
 
 namespace tutti {
 namespace {
@@ -141,6 +144,12 @@ void IgnoreEndingSignals() {
 void CloseOtherFds(int kept) {
   close_range(3, static_cast<unsigned>(std::max(kept, 3)) - 1, 0);
   close_range(static_cast<unsigned>(kept) + 1, ~0U, 0);
+}
+
+void LeaveStandardStreams() {
+  const UniqueFd nothing(open("/dev/null", O_RDWR | O_CLOEXEC));
+  dup2(nothing.get(), STDIN_FILENO);
+  dup2(nothing.get(), STDOUT_FILENO);
 }
 
 absl::Status LimitResources(int64_t memory_bytes) {

@@ -18,6 +18,10 @@ void IgnoreEndingSignals();
 // Keeps `kept` and the three standard descriptors, closes all others.
 void CloseOtherFds(int kept);
 
+// Standard input and output become /dev/null: whoever waits for the end of the program's output shall not wait for a
+// process that has none.
+void LeaveStandardStreams();
+
 // No core files, and with `memory_bytes` > 0 no more than so many bytes of memory of its own beyond what the process
 // has now. InvalidArgument when the system refuses.
 absl::Status LimitResources(int64_t memory_bytes);

@@ -2,15 +2,11 @@
 
 #include <poll.h>
 #include <sys/eventfd.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
-#include <csignal>
 #include <cstdio>
-#include <thread>
 #include <utility>
 
 #include "base/print.h"
@@ -24,8 +20,7 @@ using std::chrono::milliseconds;
 constexpr milliseconds kTick(50);
 // Of one look at the processes no more than this counts as time that they had: the front itself may have been away.
 constexpr milliseconds kLongestLook(500);
-constexpr std::chrono::minutes kGoodAge(1);  // a worker that dies later is no sign of a crash loop
-constexpr int kLeastOpenFiles = 512;         // that a front may be expected to have to spare
+constexpr int kLeastOpenFiles = 512;  // that a front may be expected to have to spare
 
 HandOutOptions ForHandOut(const PoolOptions& options) {
   return {.processes = options.processes,
@@ -35,21 +30,35 @@ HandOutOptions ForHandOut(const PoolOptions& options) {
           .retries = options.retries};
 }
 
+// What a recording did to its process, and how far it was then.
+std::string DescribeDeath(const std::string& how, const Progress& at, int attempts) {
+  const std::string stage =
+      at.audio_ms_decoded == 0
+          ? "before any of it was decoded"
+          : fmt::format("with {:.1f} s of it decoded and {} of {} segments recognised",
+                        static_cast<double>(at.audio_ms_decoded) / 1000, at.segments_done, at.segments_found);
+  return fmt::format("its process {} {}, as in all of {} attempts with no other recording beside it", how, stage,
+                     attempts);
+}
+
 }  // namespace
 
-Supervisor::Supervisor(Channel nursery, pid_t nursery_pid, const PoolOptions& options)
+Supervisor::Supervisor(ChildProcess nursery, NurseryReady models, const PoolOptions& options, NurseryMaker make_nursery)
     : options_(options),
+      models_(std::move(models)),
       wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
-      nursery_pid_(nursery_pid),
-      nursery_(std::move(nursery)),
+      make_nursery_(std::move(make_nursery)),
+      nursery_(std::move(nursery.channel)),
+      nursery_pid_(nursery.pid),
       hand_out_(ForHandOut(options)),
       slots_(static_cast<size_t>(options.processes)) {
   stats_.sandboxed = true;
+  Publish();
 }
 
-void Supervisor::Add(std::shared_ptr<Request> request, AudioInput input) {
+void Supervisor::Add(std::shared_ptr<Request> request, AudioInput input, bool only_speech) {
   MutexLock lock(mu_);
-  inbox_.push_back({std::move(request), std::move(input)});
+  inbox_.push_back({std::move(request), std::move(input), only_speech});
   eventfd_write(wake_.get(), 1);
 }
 
@@ -71,6 +80,7 @@ PoolStats Supervisor::stats() const {
 }
 
 void Supervisor::Publish() {
+  stats_.nursery_pid = nursery_pid_;
   stats_.pids.clear();
   for (const auto& [id, worker] : workers_) {
     if (worker.takes_jobs()) stats_.pids.push_back(worker.pid);
@@ -92,6 +102,7 @@ void Supervisor::Run() {
   }
   nursery_.Close();  // which ends the nursery, and it its workers
   workers_.clear();
+  Publish();
 }
 
 bool Supervisor::TakeInbox() {
@@ -104,8 +115,8 @@ bool Supervisor::TakeInbox() {
     look = std::exchange(look_for_stopped_, false);
   }
   for (NewJob& job : arrived) {
-    if (!gave_up_.ok()) {
-      job.request->Fail(WithContext(gave_up_, job.request->name()));
+    if (!unavailable_.ok()) {
+      job.request->Fail(WithContext(unavailable_, job.request->name()));
       continue;
     }
     const int64_t id = job.request->id();
@@ -113,6 +124,7 @@ bool Supervisor::TakeInbox() {
     Job& added = jobs_[id];
     added.request = std::move(job.request);
     added.input = std::move(job.input);
+    added.only_speech = job.only_speech;
   }
   if (look) ForgetStopped();
   return true;
@@ -148,9 +160,7 @@ void Supervisor::Advance() {
   if (passed.count() == 0) return;
   last_look_ = now;
   for (Slot& slot : slots_) slot.wait = std::max(milliseconds(0), slot.wait - passed);
-  if (!nursery_) return;
-  nursery_silent_ = unanswered_ > 0 ? nursery_silent_ + passed : milliseconds(0);
-  if (nursery_silent_ > options_.silence) kill(nursery_pid_, SIGKILL);
+  AdvanceNursery(passed);
   for (auto& [id, worker] : workers_) {
     worker.health.Advance(passed);
     if (worker.pid != 0) CheckHealth(id, worker);
@@ -183,7 +193,7 @@ void Supervisor::CheckHealth(int64_t id, WorkerLink& worker) {
 }
 
 void Supervisor::FillSlots() {
-  for (size_t i = 0; i < slots_.size() && nursery_; ++i) {
+  for (size_t i = 0; i < slots_.size() && nursery_ && nursery_ready_; ++i) {
     Slot& slot = slots_[i];
     if (slot.worker >= 0 || slot.wait.count() > 0) continue;
     slot.worker = next_worker_++;
@@ -195,44 +205,13 @@ void Supervisor::FillSlots() {
   }
 }
 
-void Supervisor::ReadNursery() {
-  while (nursery_) {
-    absl::StatusOr<std::optional<Received>> received = nursery_.Receive(false);
-    if (!received.ok()) return NurseryIsGone();
-    if (!received->has_value()) return;
-    nursery_silent_ = milliseconds(0);
-    Received& message = **received;
-    if (const auto* born = std::get_if<WorkerBorn>(&message.message); born != nullptr && message.fds.size() == 2) {
-      --unanswered_;
-      WorkerLink& worker = workers_[born->worker];
-      worker.pid = born->pid;
-      worker.channel = Channel(std::move(message.fds[0]));
-      worker.log = std::move(message.fds[1]);
-      worker.health = {};
-    } else if (const auto* ended = std::get_if<WorkerEnded>(&message.message)) {
-      HandleEnd(*ended);
-    }
-  }
-}
-
-void Supervisor::NurseryIsGone() {
-  if (!nursery_) return;
-  nursery_.Close();
-  int status = 0;
-  // Its socket closes a moment before it can be reaped.
-  for (int i = 0; i < 100 && waitpid(nursery_pid_, &status, WNOHANG) == 0; ++i) {
-    std::this_thread::sleep_for(milliseconds(10));
-  }
-  GiveUp(Unavailable("process pool: the process that starts the workers {}{}; run the command again",
-                     DescribeEnd(status), nursery_silent_ > options_.silence ? " because it did not answer" : ""));
-}
-
-void Supervisor::GiveUp(const absl::Status& why) {
-  if (!gave_up_.ok()) return;
-  gave_up_ = why;
-  nursery_.Close();
-  workers_.clear();
-  for (auto& [id, job] : std::exchange(jobs_, {})) job.request->Fail(WithContext(why, job.request->name()));
+void Supervisor::HandleBirth(const WorkerBorn& born, std::vector<UniqueFd> fds) {
+  --unanswered_;
+  WorkerLink& worker = workers_[born.worker];
+  worker.pid = born.pid;
+  worker.channel = Channel(std::move(fds[0]));
+  worker.log = std::move(fds[1]);
+  worker.health = {};
 }
 
 void Supervisor::ReadLog(WorkerLink& worker) {
@@ -276,15 +255,13 @@ void Supervisor::HandleEnd(const WorkerEnded& ended) {
   const bool lived = worker.health.age() > kGoodAge;
   if (lived) deaths_in_a_row_ = 0;
   slot.fruitless = worker.finished > 0 || lived ? 0 : slot.fruitless + 1;
-  if (slot.fruitless > 0) {
-    slot.wait = std::min(options_.longest_back_off, options_.first_back_off * (1 << std::min(slot.fruitless - 1, 16)));
-  }
+  if (slot.fruitless > 0) slot.wait = BackOff(options_, slot.fruitless);
 
   const int status = static_cast<int>(ended.wait_status);
   std::string how = ended.error.empty() ? DescribeEnd(status) : "could not be started: " + ended.error;
   if (!worker.killed_for.empty()) how = worker.killed_for + " and was killed";
   if (options_.on_log) options_.on_log(fmt::format("process {} {}", worker.pid, how));
-  const bool out_of_memory = how == "ran out of memory";
+  const std::string words = worker.tail.Text().empty() ? "" : "; the last words: " + worker.tail.Text();
   for (const HandOut::Verdict& verdict : verdicts) {
     Job& job = jobs_.at(verdict.id);
     if (job.request->stopped()) {
@@ -294,7 +271,10 @@ void Supervisor::HandleEnd(const WorkerEnded& ended) {
       ++stats_.quarantined;
       Publish();  // whoever hears of the failure finds it counted
       TellProgress(job);
-      job.request->Fail(DeathOf(job.request->name(), job, verdict, worker, how, out_of_memory));
+      const std::string death = DescribeDeath(how, job.sheet->progress(), verdict.deaths_alone);
+      if (options_.on_log) options_.on_log(fmt::format("gives up a recording: {}{}", death, words));
+      job.request->Fail(absl::InternalError(
+          fmt::format("{}: {}{}", job.request->name(), death, options_.quote_workers ? words : "")));
       jobs_.erase(verdict.id);
     } else {
       ++stats_.retried;
@@ -302,26 +282,9 @@ void Supervisor::HandleEnd(const WorkerEnded& ended) {
     }
   }
   if (++deaths_in_a_row_ > options_.max_deaths_in_a_row) {
-    const std::string words = worker.tail.Text();
-    GiveUp(
-        Unavailable("process pool: {} processes in a row died before one recording was finished, the last one {}{}{}",
-                    deaths_in_a_row_, how, words.empty() ? "" : "; its last words: ", words));
+    GiveUp(Unavailable("process pool: {} processes in a row died before one recording was finished, the last one {}{}",
+                       deaths_in_a_row_, how, options_.quote_workers ? words : ""));
   }
-}
-
-absl::Status Supervisor::DeathOf(const std::string& name, const Job& job, const HandOut::Verdict& verdict,
-                                 const WorkerLink& worker, const std::string& how, bool out_of_memory) const {
-  const Progress at = job.sheet->progress();
-  const std::string stage =
-      at.audio_ms_decoded == 0
-          ? "before any of it was decoded"
-          : fmt::format("with {:.1f} s of it decoded and {} of {} segments recognised",
-                        static_cast<double>(at.audio_ms_decoded) / 1000, at.segments_done, at.segments_found);
-  const std::string words = worker.tail.Text();
-  const std::string message =
-      fmt::format("{}: its process {} {}, as in all of {} attempts with no other recording beside it{}{}", name, how,
-                  stage, verdict.deaths_alone, words.empty() ? "" : "; the last words: ", words);
-  return out_of_memory ? absl::ResourceExhaustedError(message) : absl::InternalError(message);
 }
 
 }  // namespace tutti

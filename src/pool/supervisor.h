@@ -1,7 +1,10 @@
 #pragma once
 
+#include <sys/types.h>
+
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -12,6 +15,7 @@
 #include "base/unique_fd.h"
 #include "engine/request.h"
 #include "pool/channel.h"
+#include "pool/child_process.h"
 #include "pool/hand_out.h"
 #include "pool/job_sheet.h"
 #include "pool/pool_options.h"
@@ -22,12 +26,14 @@ namespace tutti {
 // What a pool did and has.
 struct PoolStats {
   std::vector<int64_t> pids;  // of workers that take jobs
-  int64_t started = 0;        // workers, since the beginning
+  int64_t nursery_pid = 0;
+  int64_t started = 0;  // workers, since the beginning
   // From the loaded models to the first time that all processes took jobs; 0 before.
   double start_seconds = 0;
   int64_t died = 0;  // of them, without being asked to
   int64_t hung = 0;  // of those that died, had to be killed
   int64_t recycled = 0;
+  int64_t reloaded = 0;     // times that the models were loaded anew because the process that holds them had died
   int64_t retried = 0;      // attempts at recordings that began anew
   int64_t quarantined = 0;  // recordings given up for what they did to their processes
   bool sandboxed = false;   // every worker so far has its system calls forbidden
@@ -39,15 +45,18 @@ struct PoolStats {
 // The other methods are thread-safe.
 class Supervisor {
  public:
-  // `nursery` is the socket to the nursery, whose models are loaded; its process id is for when it must be killed.
-  Supervisor(Channel nursery, pid_t nursery_pid, const PoolOptions& options);
+  // Another nursery, when one has died; it has yet to load the models.
+  using NurseryMaker = std::function<absl::StatusOr<ChildProcess>()>;
 
-  // Until Stop, or until the nursery is gone, after which it only fails what comes.
+  // `models` is what the nursery said that it has loaded. Without `make_nursery` the first one is the last.
+  Supervisor(ChildProcess nursery, NurseryReady models, const PoolOptions& options, NurseryMaker make_nursery);
+
+  // Until Stop. While there is no nursery and none comes up, it fails what there is and comes.
   void Run();
 
   void Stop() TUTTI_EXCLUDES(mu_);
-  // Takes over a request; it will end.
-  void Add(std::shared_ptr<Request> request, AudioInput input) TUTTI_EXCLUDES(mu_);
+  // Takes over a request; it will end. With `only_speech` its transcript's segments are where speech is, without text.
+  void Add(std::shared_ptr<Request> request, AudioInput input, bool only_speech) TUTTI_EXCLUDES(mu_);
   // Some request has stopped: look for it.
   void DropStopped() TUTTI_EXCLUDES(mu_);
   PoolStats stats() const TUTTI_EXCLUDES(mu_);
@@ -56,6 +65,7 @@ class Supervisor {
   struct Job {
     std::shared_ptr<Request> request;
     AudioInput input;
+    bool only_speech = false;
     UniqueFd shared_audio;            // of an input in memory, once it was handed out
     int64_t shared_bytes = 0;         // in it
     std::unique_ptr<JobSheet> sheet;  // of the current attempt
@@ -68,6 +78,7 @@ class Supervisor {
   struct NewJob {
     std::shared_ptr<Request> request;
     AudioInput input;
+    bool only_speech = false;
   };
   struct Slot {
     int64_t worker = -1;  // -1: none
@@ -80,11 +91,21 @@ class Supervisor {
   void Publish() TUTTI_EXCLUDES(mu_);
   void Advance();
 
-  // Processes.
-  void FillSlots();
+  // The nursery.
+  void AdvanceNursery(std::chrono::milliseconds passed);
   void ReadNursery();
+  void HandleReady(const NurseryReady& ready);
+  void KillNursery(std::string why);
   void NurseryIsGone();
+  void MakeNursery();
+  // Begins anew after a while, if that is to be; else, or when it has often been in vain, nobody waits for it.
+  void AfterNursery(const absl::Status& why);
+  void FailAll(const absl::Status& why);
   void GiveUp(const absl::Status& why);
+
+  // Workers.
+  void FillSlots();
+  void HandleBirth(const WorkerBorn& born, std::vector<UniqueFd> fds);
   void ReadLog(WorkerLink& worker);
   void ReadWorker(int64_t id, WorkerLink& worker);
   void HandleWorkerMessage(int64_t id, WorkerLink& worker, Received& received);
@@ -103,15 +124,19 @@ class Supervisor {
   void HandleDone(int64_t id, WorkerLink& worker, const JobDone& done);
   void TellProgress(Job& job);
   void ForgetStopped();
-  absl::Status DeathOf(const std::string& name, const Job& job, const HandOut::Verdict& verdict,
-                       const WorkerLink& worker, const std::string& how, bool out_of_memory) const;
 
   const PoolOptions options_;
+  const NurseryReady models_;
   const UniqueFd wake_;
-  const pid_t nursery_pid_;
 
   // Run's own.
+  NurseryMaker make_nursery_;
   Channel nursery_;
+  pid_t nursery_pid_;
+  bool nursery_ready_ = true;  // its models are loaded
+  int nursery_deaths_ = 0;     // in a row, without one recording finished between
+  std::chrono::milliseconds nursery_age_{0}, nursery_wait_{0};
+  std::string nursery_killed_for_;  // not empty: we killed it, and why
   HandOut hand_out_;
   std::map<int64_t, Job> jobs_;            // by request id
   std::map<int64_t, WorkerLink> workers_;  // born or being born
@@ -122,7 +147,7 @@ class Supervisor {
   std::chrono::milliseconds nursery_silent_{0};
   std::chrono::steady_clock::time_point last_look_ = std::chrono::steady_clock::now();
   const std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
-  absl::Status gave_up_;
+  absl::Status unavailable_;  // what becomes of that which comes
   PoolStats stats_;
 
   mutable Mutex mu_;

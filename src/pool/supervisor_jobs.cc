@@ -34,6 +34,7 @@ absl::StatusOr<StartJob> Supervisor::Describe(int64_t job_id, Job& job, UniqueFd
   start.job = job_id;
   start.name = job.input.name();
   start.tell_segments = static_cast<bool>(job.request->options().on_segment);
+  start.only_speech = job.only_speech;
   start.options = job.request->options();
   if (AudioInputAccess::IsFile(job.input)) {
     start.audio = AudioInputAccess::IsUpload(job.input) ? AudioKind::kUpload : AudioKind::kFile;
@@ -148,6 +149,7 @@ void Supervisor::HandleDone(int64_t id, WorkerLink& worker, const JobDone& done)
   jobs_.erase(done.job);
   ++worker.finished;
   deaths_in_a_row_ = 0;
+  nursery_deaths_ = 0;
 }
 
 void Supervisor::TellProgress(Job& job) {

@@ -46,6 +46,10 @@ std::optional<std::string> WorkerHealth::Complaint(const PoolOptions& options, i
   return std::nullopt;
 }
 
+std::chrono::milliseconds BackOff(const PoolOptions& options, int in_a_row) {
+  return std::min(options.longest_back_off, options.first_back_off * (1 << std::min(in_a_row - 1, 16)));
+}
+
 std::string DescribeEnd(int wait_status) {
   if (WIFSIGNALED(wait_status)) {
     const int number = WTERMSIG(wait_status);

@@ -54,6 +54,12 @@ class WorkerHealth {
   int64_t done_ = 0;
 };
 
+inline constexpr std::chrono::minutes kGoodAge(1);  // a process that dies later is no sign of a crash loop
+
+// How long to wait before a process is replaced, after so many (≥ 1) in a row that were of no use: twice as long each
+// time, within the options' bounds.
+std::chrono::milliseconds BackOff(const PoolOptions& options, int in_a_row);
+
 // A worker as the front has it. Not thread-safe.
 struct WorkerLink {
   int64_t slot = 0;

@@ -13,6 +13,8 @@
 #include <new>
 #include <span>
 #include <string>
+#include <system_error>
+#include <thread>
 #include <utility>
 
 #include "base/cpu_affinity.h"
@@ -104,6 +106,7 @@ class WorkerProcess {
     auto input = ToInput(start, std::move(fds[1]));
     if (!input.ok()) return Finish(*job, input.status());
     start.options.progress = [job](const Progress& progress) { job->sheet->SetProgress(progress); };
+    if (start.only_speech) return DetectSpeech(job, *std::move(input), start.options);
     if (start.tell_segments) {
       start.options.on_segment = [this, job](const Segment& segment) {
         const std::string bytes = EncodeSegment(segment);
@@ -117,6 +120,34 @@ class WorkerProcess {
     if (!handle.ok()) return Finish(*job, handle.status());
     std::erase_if(running_, [](const auto& entry) { return entry.second.expired(); });
     running_[start.job] = *handle;
+  }
+
+  // On a thread of its own, since this one must give signs of life. How many there are at a time is the front's to say.
+  void DetectSpeech(const std::shared_ptr<Job>& job, AudioInput input, const TranscribeOptions& options) {
+    const auto detect = [this, job, input = std::move(input), options] {
+      Finish(*job, AsTranscript(recognizer_->DetectSpeech(input, options)));
+    };
+    try {
+      std::thread(detect).detach();
+    } catch (const std::system_error& e) {
+      Finish(*job, ResourceExhausted("cannot start a thread: {}", e.what()));
+    }
+  }
+
+  static absl::StatusOr<Transcript> AsTranscript(const absl::StatusOr<Recognizer::SpeechResult>& speech) {
+    if (!speech.ok()) return speech.status();
+    Transcript transcript;
+    transcript.duration_ms = speech->duration_ms;
+    transcript.channels = static_cast<int>(speech->channels.size());
+    for (int channel = 0; channel < transcript.channels; ++channel) {
+      for (const VadSegment& found : speech->channels[static_cast<size_t>(channel)]) {
+        Segment& segment = transcript.segments.emplace_back();
+        segment.start_ms = found.start_ms;
+        segment.end_ms = found.end_ms;
+        segment.channel = channel;
+      }
+    }
+    return transcript;
   }
 
   static absl::StatusOr<AudioInput> ToInput(const StartJob& start, UniqueFd fd) {

@@ -77,11 +77,42 @@ TEST(IsolationProgram, ProcessesAreReplacedAfterTheirNumberOfRecordingsAndTextsS
   EXPECT_EQ(pool["died"], 0);
 }
 
+TEST(IsolationProgram, ProcessesFindTheSpeechThatThreadsFind) {
+  const Ended threads = Program({"vad", "--progress", "none", kAudioFolder}).Wait();
+  const Ended processes =
+      Program({"vad", "--progress", "none", "--isolation", "process", "--processes", "2", kAudioFolder}).Wait();
+  EXPECT_EQ(processes.exit_code, threads.exit_code) << processes.err;
+  EXPECT_EQ(processes.out, threads.out);
+  EXPECT_THAT(threads.out, HasSubstr("speech.mp3"));
+}
+
 TEST(IsolationProgram, FlagsOfAPoolNeedAPool) {
   const Ended ended = Program(Transcribe({"--processes", "2", kAudioFolder + "speech.mp3"})).Wait();
   EXPECT_EQ(ended.exit_code, 2);
   EXPECT_THAT(ended.err, HasSubstr("--processes needs --isolation process"));
 }
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // which want memory of their own
+TEST(IsolationProgram, ARecordingThatTakesTooMuchMemoryIsGivenUpAndTheJobGoesOn) {
+  const testing::Folder folder;
+  const std::string journal = folder / "job.db";
+  constexpr int kSeconds = 1500;
+  std::string samples(size_t{2} * 16000 * kSeconds, '\0');
+  for (size_t i = 0; i < samples.size(); ++i) samples[i] = static_cast<char>(i * i >> 5);
+  const std::vector<std::string> arguments =
+      Transcribe({"--isolation", "process", "--processes", "2", "--process-memory", "50", "--retries", "1", "--job",
+                  journal, "--output", folder / "out", "--summary", folder / "summary.json",
+                  folder.Write("long.raw", samples), kAudioFolder + "speech.mp3"});
+  const Ended ended = RunProgram(arguments);
+  EXPECT_EQ(ended.exit_code, 1);
+  const Json summary = Json::parse(testing::BytesOf(folder / "summary.json"));
+  EXPECT_EQ(summary["pool"]["quarantined"], 1);
+  EXPECT_EQ(summary["done"], 1);
+  EXPECT_EQ(summary["failed"][0]["code"], "INTERNAL");
+  EXPECT_THAT(summary["failed"][0]["message"].get<std::string>(), HasSubstr("its process ran out of memory"));
+  EXPECT_NE(testing::BytesOf(folder / "out/speech.txt"), "");
+}
+#endif
 
 TEST(IsolationProgram, AModelThatDoesNotLoadIsSaidAsWithThreads) {
   const testing::Folder folder;

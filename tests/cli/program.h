@@ -44,6 +44,7 @@ class Program {
   }
 
   void Signal(int signal) const { kill(pid_, signal); }
+  pid_t pid() const { return pid_; }  // until Wait
 
   Ended Wait() {
     int status = 0;

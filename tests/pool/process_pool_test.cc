@@ -19,8 +19,10 @@ namespace tutti::testing {
 namespace {
 
 using std::chrono::milliseconds;
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 constexpr int64_t kPoisonMs = 5000;
 const std::string kCodecs = TUTTI_SOURCE_DIR "/tests/data/audio/";
@@ -102,6 +104,78 @@ TEST(ProcessPool, APoisonedRecordingIsGivenUpAndAllOthersFinish) {
               HasSubstr("tone 0: its process was killed by signal 11 (SIGSEGV, Segmentation fault) with "
                         "5.0 s of it decoded and 0 of 1 segments recognised, as in all of 2 attempts"));
   EXPECT_THAT(Message(status), HasSubstr("the last words: about to fall"));
+  EXPECT_EQ(pool->pool_stats().quarantined, 1);
+}
+
+TEST(ProcessPool, TheLastWordsOfAProcessStayInTheLogWhenErrorsShallNotQuoteThem) {
+  PoolOptions options = FakePoolOptions([](const ScatteredBatch&) {
+    std::fputs("about to fall\n", stderr);
+    DieOf(SIGSEGV);
+  });
+  options.retries = 0;
+  options.quote_workers = false;
+  std::string log;
+  options.on_log = [&log](std::string_view line) { log += fmt::format("{}\n", line); };
+  auto pool = MakePool(options);
+  const std::string message = Message(pool->Transcribe(Tone(0, 500), {}).status());
+  EXPECT_THAT(message, AllOf(HasSubstr("was killed by signal 11"), Not(HasSubstr("about to fall"))));
+  pool.reset();
+  EXPECT_THAT(log, HasSubstr("gives up a recording: its process was killed by signal 11"));
+  EXPECT_THAT(log, HasSubstr("the last words: about to fall"));
+}
+
+// The test's hook stands where the decoder is called, and is told the recording.
+TEST(ProcessPool, ARecordingThatCrashesTheDecoderIsGivenUpAndAllOthersFinish) {
+  class CrashAt final : public SyncPoints {
+   public:
+    void At(std::string_view point) override {
+      if (point == "Feed:decoding " + kCodecs + "speech.ogg") DieOf(SIGSEGV);
+    }
+  } crash;
+  PoolOptions options = FakePoolOptions();
+  options.recognizer.sync_points = &crash;
+  options.on_log = nullptr;  // sanitizers have their say on each SIGSEGV
+  const auto pool = MakePool(options);
+  const auto recognizer = FakeRecognizer(Threads(1));
+  const std::vector<std::string> files = AnyAudioFiles();
+  std::vector<std::shared_ptr<Transcription>> handles;
+  for (const std::string& file : files) handles.push_back(Submit(*pool, AudioInput::File(file)));
+  for (size_t i = 0; i < files.size(); ++i) {
+    if (files[i] != kCodecs + "speech.ogg") {
+      EXPECT_EQ(Dump(handles[i]->Wait()), Dump(recognizer->Transcribe(AudioInput::File(files[i]))));
+      continue;
+    }
+    EXPECT_THAT(
+        Message(handles[i]->Wait().status()),
+        HasSubstr("speech.ogg: its process was killed by signal 11 (SIGSEGV, Segmentation fault) before any of it "
+                  "was decoded, as in all of 3 attempts"));
+  }
+  EXPECT_EQ(pool->pool_stats().quarantined, 1);
+}
+
+TEST(ProcessPool, ARecordingThatWantsMoreMemoryThanAProcessMayHaveIsGivenUpAndAllOthersFinish) {
+  constexpr size_t kWanted = size_t{512} << 20;
+  PoolOptions options = FakePoolOptions([](const ScatteredBatch& batch) {
+    if (!HasRecordingOf(batch, kPoisonMs)) return;
+    std::vector<char> much(kWanted, 'x');
+    // Where a sanitizer's allocator is in place of the system's, it has ended the process by now.
+    if (much[kWanted / 2] == 'x') std::fputs("had the memory\n", stderr);
+  });
+  options.on_log = nullptr;
+  options.worker_memory_bytes = int64_t{256} << 20;
+  options.retries = 1;
+  const auto pool = MakePool(options);
+  const auto greedy = Submit(*pool, Tone(0, kPoisonMs));
+  const auto handles = SubmitTones(*pool, 30);
+  const auto recognizer = FakeRecognizer(Threads(1));
+  const auto expected = SubmitTones(*recognizer, 30);
+  for (size_t i = 0; i < handles.size(); ++i) EXPECT_EQ(Dump(handles[i]->Wait()), Dump(expected[i]->Wait()));
+  const absl::Status status = greedy->Wait().status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInternal) << status;
+  EXPECT_THAT(Message(status), HasSubstr("with 5.0 s of it decoded and 0 of 1 segments recognised"));
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+  EXPECT_THAT(Message(status), HasSubstr("its process ran out of memory"));
+#endif
   EXPECT_EQ(pool->pool_stats().quarantined, 1);
 }
 

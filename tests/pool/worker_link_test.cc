@@ -55,6 +55,17 @@ TEST(WorkerHealth, ALiveWorkerThatGetsNothingDoneIsAComplaintAfterATimeByItsAudi
   EXPECT_EQ(health.Complaint(options, 1000), std::nullopt);
 }
 
+TEST(BackOff, DoublesUpToItsLongest) {
+  PoolOptions options;
+  options.first_back_off = milliseconds(50);
+  options.longest_back_off = milliseconds(300);
+  EXPECT_EQ(BackOff(options, 1), milliseconds(50));
+  EXPECT_EQ(BackOff(options, 2), milliseconds(100));
+  EXPECT_EQ(BackOff(options, 3), milliseconds(200));
+  EXPECT_EQ(BackOff(options, 4), milliseconds(300));
+  EXPECT_EQ(BackOff(options, 1000), milliseconds(300));
+}
+
 TEST(DescribeEnd, TellsSignalCodeAndWantOfMemory) {
   EXPECT_EQ(DescribeEnd(SIGSEGV), "was killed by signal 11 (SIGSEGV, Segmentation fault)");
   EXPECT_EQ(DescribeEnd(3 << 8), "ended with code 3");

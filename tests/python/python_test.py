@@ -6,7 +6,9 @@ import array
 import ast
 import asyncio
 import concurrent.futures
+import contextlib
 import gc
+import io
 import multiprocessing
 import os
 import pathlib
@@ -105,6 +107,11 @@ class RecognizerTest(unittest.TestCase):
         self.assertEqual([found.text for found in self.recognizer.transcribe_many(files)], one_by_one)
         self.assertEqual([found.file for found in self.recognizer.transcribe_many(files, read_ahead=3)],
                          [str(file) for file in files])
+
+    def test_many_tell_their_progress_on_standard_error(self):
+        with contextlib.redirect_stderr(io.StringIO()) as told:
+            self.assertEqual(len(list(self.recognizer.transcribe_many([GOODBYE] * 3, progress=True))), 3)
+        self.assertRegex(told.getvalue(), r"\r3 of 3 recordings, \d+ s of audio, \d+ x real time\n$")
 
     def test_many_take_no_more_from_an_iterator_than_the_read_ahead(self):
         taken = []

@@ -5,9 +5,11 @@ import pathlib
 import random
 import re
 import signal
+import tempfile
 import threading
 import time
 import unittest
+import wave
 
 import client
 import program
@@ -15,6 +17,7 @@ import program
 CLIENTS = 4
 EACH = 2 if program.SMALL else 6
 KILLS = 8
+MEMORY_MB, MEMORY_HOG_SECONDS = 50, 1500
 
 
 def children(pid):
@@ -117,18 +120,37 @@ class Isolation(unittest.TestCase):
             for process in after:
                 eventually(lambda: not pathlib.Path(f"/proc/{process}").exists())
 
-    def test_models_whose_loading_process_is_gone_are_unavailable_until_sighup(self):
-        with program.Server(*self.OPTIONS) as server:
+    def test_the_end_of_the_process_that_holds_the_models_costs_no_request(self):
+        with program.Server(*self.OPTIONS) as server, concurrent.futures.ThreadPoolExecutor(CLIENTS) as clients:
             [nursery] = eventually(lambda: [child for child in children(server.process.pid) if [*children(child)]])
+            pending = [clients.submit(self.check, server, file) for file in self.files * EACH]
             os.kill(nursery, signal.SIGKILL)
-            answer = client.post_file(server.port, "/v1/transcribe", self.files[0])
-            self.assertEqual(answer.status, 503)
-            self.assertIn("the process that starts the workers was killed by signal 9", answer.text)
-            server.signal(signal.SIGHUP)
-            server.wait_for('"reloaded"')
-            self.check(server, self.files[0])
+            for done in pending:
+                done.result()
+            server.wait_for("the process that starts the workers was killed by signal 9")
+            self.assertEqual(server.terminate(), 0)
 
     def test_options_of_processes_need_processes(self):
         done = program.run("serve", "--port", 0, "--processes", 2)
         self.assertEqual(done.returncode, 2)
         self.assertIn("models.processes is set, models.isolation is thread", done.stderr)
+
+
+if not program.SMALL:  # sanitizers want memory of their own
+
+    class Memory(unittest.TestCase):
+        def test_a_recording_that_takes_too_much_memory_is_an_error_of_the_server_without_its_log(self):
+            [file] = program.recordings(1, 0)
+            with tempfile.TemporaryDirectory() as folder:
+                long = pathlib.Path(folder) / "long.wav"
+                with wave.open(str(long), "wb") as out:
+                    out.setparams((1, 2, 16000, 0, "NONE", "not compressed"))
+                    out.writeframes(random.Random(1).randbytes(2 * 16000 * MEMORY_HOG_SECONDS))
+                with program.Server(*Isolation.OPTIONS, "--retries", 0, "--process-memory", MEMORY_MB, vad="none") as server:
+                    answer = client.post_file(server.port, "/v1/transcribe", long)
+                    self.assertEqual(answer.status, 500, answer.text)
+                    self.assertIn("long.wav: its process ", answer.text)
+                    self.assertNotIn("last words", answer.text)
+                    server.wait_for("gives up a recording: its process ")
+                    answer = client.post_file(server.port, "/v1/transcribe", file)
+                    self.assertEqual(answer.status, 200, answer.text)

@@ -54,9 +54,9 @@ class Server:
     """`tutti serve` on a free port until the end of the with block. Its log is in `log`. `started_by` is a command that
     runs its arguments."""
 
-    def __init__(self, *options, started_by=(), pass_fds=()):
+    def __init__(self, *options, vad=VAD, started_by=(), pass_fds=()):
         self.process = subprocess.Popen(
-            [*started_by, TUTTI, "serve", "--port", "0", "--model", MODEL, "--vad", VAD, *map(str, options)],
+            [*started_by, TUTTI, "serve", "--port", "0", "--model", MODEL, "--vad", vad, *map(str, options)],
             stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, pass_fds=pass_fds)
         self.log = []
         self._said = threading.Condition()
