@@ -1,4 +1,3 @@
-#include "base/print.h"
 #include "cli/model_store_command.h"
 
 #include <unistd.h>
@@ -6,6 +5,7 @@
 #include <chrono>
 #include <cstdio>
 
+#include "base/print.h"
 #include "cli/exit_codes.h"
 #include "cli/model_registry.h"
 #include "cli/pull_display.h"
@@ -59,8 +59,8 @@ absl::Status PullOne(Store& store, const ModelSpec& spec) {
   if (!pulled.ok()) return pulled.status();
   const auto& files = pulled->manifest.files;
   PrintText(stdout, "{}: {}, {} files, {}, checked ({}; licence: {})\n", spec.name, pulled->directory, files.size(),
-             ShownBytes(BytesOf(files)), pulled->was_there ? "was there" : "from " + pulled->manifest.source,
-             pulled->manifest.license.empty() ? "see the hub's page" : pulled->manifest.license);
+            ShownBytes(BytesOf(files)), pulled->was_there ? "was there" : "from " + pulled->manifest.source,
+            pulled->manifest.license.empty() ? "see the hub's page" : pulled->manifest.license);
   return absl::OkStatus();
 }
 
@@ -72,7 +72,7 @@ bool VerifyFiles(const std::string& name, const std::string& directory, const st
     PrintText(stdout, "{}: {}, {} files, {}, good\n", name, directory, files.size(), ShownBytes(BytesOf(files)));
   } else {
     PrintText(stdout, "{}: {}, {} of {} files are damaged: `tutti models pull {}` fetches it again\n", name, directory,
-               damage.size(), files.size(), name);
+              damage.size(), files.size(), name);
   }
   return damage.empty();
 }
@@ -165,7 +165,7 @@ int ModelStoreCommand::Remove() const {
       code = CannotStart(left.status());
     } else {
       PrintText(stdout, "{}: removed{}\n", name,
-                 *left > 0 ? fmt::format("; {} files that no pull put there stay in its directory", *left) : "");
+                *left > 0 ? fmt::format("; {} files that no pull put there stay in its directory", *left) : "");
     }
   }
   return code;

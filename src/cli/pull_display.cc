@@ -1,10 +1,11 @@
-#include "base/print.h"
 #include "cli/pull_display.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <utility>
+
+#include "base/print.h"
 
 namespace tutti {
 namespace {
