@@ -153,6 +153,8 @@ absl::Status ReadKeys(const GgufContents& contents, const std::string& source, M
     TUTTI_ASSIGN_OR_RETURN(package.config, ConfigFromKeys(keys, gguf::kConfigPrefix, source));
     TUTTI_ASSIGN_OR_RETURN(package.tokens, Texts(keys, gguf::kTokensKey));
     TUTTI_ASSIGN_OR_RETURN(package.seg_dict, ReadSegDict(keys));
+    TUTTI_ASSIGN_OR_RETURN(package.bpe.merges, Texts(keys, gguf::kMergesKey));
+    TUTTI_ASSIGN_OR_RETURN(package.bpe.added, Texts(keys, gguf::kAddedTokensKey));
   } else if (architecture == "paraformer") {
     TUTTI_ASSIGN_OR_RETURN(package.config, ParaformerConfig(contents, source));
     TUTTI_ASSIGN_OR_RETURN(package.tokens, Texts(keys, "pf.vocab"));

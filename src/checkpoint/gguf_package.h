@@ -33,6 +33,8 @@ inline constexpr char kConfigPrefix[] = "tutti.config.";
 inline constexpr char kTokensKey[] = "tutti.tokens";           // id → token
 inline constexpr char kWordsKey[] = "tutti.seg_dict.words";    // as long as the pieces
 inline constexpr char kPiecesKey[] = "tutti.seg_dict.pieces";  // of each word, with a space between two
+inline constexpr char kMergesKey[] = "tutti.bpe.merges";       // "left right" each
+inline constexpr char kAddedTokensKey[] = "tutti.bpe.added";   // tokens that are taken whole
 inline constexpr char kShift[] = "cmvn.shift";
 inline constexpr char kScale[] = "cmvn.scale";
 // An int8 matrix that divides into panels is in that order (DType::kI8Panels), any other row by row.

@@ -2,12 +2,13 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 #include <system_error>
 #include <utility>
 
 #include "base/file.h"
+#include "checkpoint/ctranslate2_package.h"
 #include "checkpoint/gguf_package.h"
+#include "checkpoint/json_text.h"
 #include "checkpoint/printable.h"
 
 namespace tutti {
@@ -53,18 +54,14 @@ absl::Status MergeFilePaths(const nlohmann::json& metas, const std::string& pref
 // configuration.json's file_path_metas; null without that file or that key.
 absl::StatusOr<nlohmann::json> ReadFilePathMetas(const fs::path& path) {
   TUTTI_ASSIGN_OR_RETURN(const std::string text, ReadFile(path.string(), kMaxConfigFile));
-  try {
-    const auto document = nlohmann::json::parse(text);
-    if (!document.is_object()) {
-      return InvalidArgument("{}: found a JSON {}, expected an object", path.string(), document.type_name());
-    }
-    auto metas = document.value("file_path_metas", nlohmann::json());
-    if (metas.is_null() || metas.is_object()) return metas;
-    return InvalidArgument("{}: file_path_metas: found a JSON {}, expected a map of file names", path.string(),
-                           metas.type_name());
-  } catch (const nlohmann::json::exception& e) {
-    return InvalidArgument("{}: {}", path.string(), e.what());
+  TUTTI_ASSIGN_OR_RETURN(const nlohmann::json document, ParseJson(text, path.string()));
+  if (!document.is_object()) {
+    return InvalidArgument("{}: found a JSON {}, expected an object", path.string(), document.type_name());
   }
+  auto metas = document.value("file_path_metas", nlohmann::json());
+  if (metas.is_null() || metas.is_object()) return metas;
+  return InvalidArgument("{}: file_path_metas: found a JSON {}, expected a map of file names", path.string(),
+                         metas.type_name());
 }
 
 // The files that FunASR looks for when no configuration.json names them; the last one that exists wins.
@@ -170,7 +167,9 @@ absl::StatusOr<ModelPackage> OpenDirectory(const std::string& directory) {
 
 absl::StatusOr<ModelPackage> ModelPackage::Open(const std::string& path) {
   std::error_code error;
-  if (fs::is_directory(path, error)) return OpenDirectory(path);
+  if (fs::is_directory(path, error)) {
+    return IsCtranslate2Package(path) ? OpenCtranslate2Package(path) : OpenDirectory(path);
+  }
   if (!IsFile(path)) return NotFound("{}: no such model directory or GGUF file", path);
   return OpenGgufPackage(path);
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "checkpoint/byte_bpe.h"
 #include "checkpoint/config.h"
 #include "checkpoint/tensor.h"
 #include "tutti/compute_type.h"
@@ -31,8 +32,8 @@ using SegDict = std::map<std::string, std::vector<std::string>, std::less<>>;
 SegDict ParseSegDict(std::string_view text);
 
 // A FunASR/ModelScope model directory as downloaded (spec §13.1): configuration.json's file_path_metas, or detection
-// by file name, merged over config.yaml. Or a GGUF file that holds all of it (checkpoint/gguf_package.h). Small files
-// are parsed at once, weights are mapped.
+// by file name, merged over config.yaml. Or a Whisper directory of CTranslate2 (checkpoint/ctranslate2_package.h), or a
+// GGUF file that holds all of a model (checkpoint/gguf_package.h). Small files are parsed at once, weights are mapped.
 //
 // Immutable, safe from any thread.
 struct ModelPackage {
@@ -41,13 +42,14 @@ struct ModelPackage {
 
   std::string directory;  // or the GGUF file
   Config config;
-  std::string model_type;  // config's `model`: "Paraformer", "FsmnVADStreaming", …
+  std::string model_type;  // config's `model`: "Paraformer", "FsmnVADStreaming", "Whisper", …
   std::shared_ptr<const Checkpoint> weights;
   // What the large matrices were converted to; kF32 unless `tutti models convert` wrote the file. Never kAuto.
   ComputeType stored_type = ComputeType::kF32;
   Cmvn cmvn;                        // empty: none configured
   std::vector<std::string> tokens;  // empty: none (VAD)
   SegDict seg_dict;                 // empty: none
+  BpeTables bpe;                    // no merges: the tokenizer is another
 };
 
 }  // namespace tutti

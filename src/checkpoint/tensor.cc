@@ -23,6 +23,7 @@ absl::StatusOr<TensorTable> Read(std::span<const std::byte> bytes) {
   if (StartsWith(bytes, "PK\x03\x04"sv)) return ReadTorchZip(bytes);
   // A pickle of protocol 2 whose first value is torch's 10-byte magic number.
   if (StartsWith(bytes, "\x80\x02\x8a\x0a"sv)) return ReadTorchLegacy(bytes);
+  if (LooksLikeSafetensors(bytes)) return ReadSafetensors(bytes);
   // ModelProto.ir_version, the first field every exporter writes.
   if (StartsWith(bytes, "\x08"sv)) return ReadOnnx(bytes);
   // The version of the format.
@@ -34,7 +35,7 @@ absl::StatusOr<TensorTable> Read(std::span<const std::byte> bytes) {
   for (const std::byte b : bytes.first(std::min<size_t>(bytes.size(), 4))) head.push_back(static_cast<int>(b));
   return InvalidArgument(
       "unknown weights file: {} bytes that start with [{:02x}]; expected a torch file (PK…), "
-      "ONNX or CTranslate2",
+      "ONNX, safetensors or CTranslate2",
       bytes.size(), fmt::join(head, " "));
 }
 

@@ -36,8 +36,8 @@ inline constexpr char kScalesSuffix[] = ".scales";
 
 using TensorMap = std::map<std::string, TensorView, std::less<>>;
 
-// The named tensors of one weights file (torch, ONNX initialisers, GGUF, CTranslate2), read through mmap: a tensor
-// nobody asks for is never paged in. Immutable, safe from any thread.
+// The named tensors of one weights file (torch, ONNX initialisers, safetensors, GGUF, CTranslate2), read through mmap:
+// a tensor nobody asks for is never paged in. Immutable, safe from any thread.
 class Checkpoint {
  public:
   // Chooses the reader by the file's first bytes. Errors name the file, the entry or field, and what was expected.

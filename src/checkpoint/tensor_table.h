@@ -37,5 +37,8 @@ absl::StatusOr<TensorTable> ReadOnnx(std::span<const std::byte> bytes);
 // A Whisper model of CTranslate2 (whisper spec §2), its variables under their own names, aliases among them. A
 // quantised matrix has its scales beside it (kScalesSuffix) in place of its `…_scale`.
 absl::StatusOr<TensorTable> ReadCtranslate2(std::span<const std::byte> bytes);
+// Hugging Face's safetensors, one file. It begins with a length, which looks like the beginning of any other format.
+bool LooksLikeSafetensors(std::span<const std::byte> bytes);
+absl::StatusOr<TensorTable> ReadSafetensors(std::span<const std::byte> bytes);
 
 }  // namespace tutti

@@ -1,29 +1,25 @@
-#include <nlohmann/json.hpp>
 #include <utility>
 
+#include "checkpoint/json_text.h"
 #include "checkpoint/model_package.h"
 #include "checkpoint/text_lines.h"
 
 namespace tutti {
 
 absl::StatusOr<std::vector<std::string>> ParseTokensJson(std::string_view text, std::string_view source_name) {
-  try {
-    auto document = nlohmann::json::parse(text);
-    if (!document.is_array()) {
-      return InvalidArgument("{}: found a JSON {}, expected an array of strings", source_name, document.type_name());
-    }
-    std::vector<std::string> tokens;
-    for (auto& item : document) {
-      if (!item.is_string()) {
-        return InvalidArgument("{}: token {}: found a JSON {}, expected a string", source_name, tokens.size(),
-                               item.type_name());
-      }
-      tokens.push_back(std::move(item.get_ref<std::string&>()));
-    }
-    return tokens;
-  } catch (const nlohmann::json::exception& e) {
-    return InvalidArgument("{}: {}", source_name, e.what());
+  TUTTI_ASSIGN_OR_RETURN(auto document, ParseJson(text, source_name));
+  if (!document.is_array()) {
+    return InvalidArgument("{}: found a JSON {}, expected an array of strings", source_name, document.type_name());
   }
+  std::vector<std::string> tokens;
+  for (auto& item : document) {
+    if (!item.is_string()) {
+      return InvalidArgument("{}: token {}: found a JSON {}, expected a string", source_name, tokens.size(),
+                             item.type_name());
+    }
+    tokens.push_back(std::move(item.get_ref<std::string&>()));
+  }
+  return tokens;
 }
 
 std::vector<std::string> ParseTokensText(std::string_view text) {

@@ -153,6 +153,8 @@ void AddKeys(const ModelPackage& package, ComputeType type, GgufWriter& writer) 
   writer.Add(gguf::kComputeTypeKey, std::string(Name(type)));
   PutConfig(package.config, gguf::kConfigPrefix, writer);
   if (!package.tokens.empty()) writer.Add(gguf::kTokensKey, package.tokens);
+  if (!package.bpe.merges.empty()) writer.Add(gguf::kMergesKey, package.bpe.merges);
+  if (!package.bpe.added.empty()) writer.Add(gguf::kAddedTokensKey, package.bpe.added);
   if (package.seg_dict.empty()) return;
   std::vector<std::string> words, pieces;
   for (const auto& [word, parts] : package.seg_dict) {

@@ -41,6 +41,8 @@ TEST(GgufPackageTest, OurDialectHoldsAWholeModel) {
   kernel.resize(32);
   const auto bytes = Bytes(
       File(Ours({ArrayKey("tutti.tokens", gguf::kString, 2, Text("<blank>") + Text("的")),
+                 ArrayKey("tutti.bpe.merges", gguf::kString, 1, Text("a b")),
+                 ArrayKey("tutti.bpe.added", gguf::kString, 1, Text("<blank>")),
                  ArrayKey("tutti.seg_dict.words", gguf::kString, 1, Text("hello")),
                  ArrayKey("tutti.seg_dict.pieces", gguf::kString, 1, Text("he llo"))}),
            {Tensor("l.fsmn_block.weight", {3, 2}, gguf::kTensorF32, 0), Tensor("cmvn.shift", {1}, gguf::kTensorF32, 32),
@@ -53,6 +55,8 @@ TEST(GgufPackageTest, OurDialectHoldsAWholeModel) {
   EXPECT_EQ(package->stored_type, ComputeType::kInt8);
   EXPECT_THAT(package->tokens, ElementsAre("<blank>", "的"));
   EXPECT_THAT(package->seg_dict.at("hello"), ElementsAre("he", "llo"));
+  EXPECT_THAT(package->bpe.merges, ElementsAre("a b"));
+  EXPECT_THAT(package->bpe.added, ElementsAre("<blank>"));
   EXPECT_THAT(package->cmvn.shift, ElementsAre(-8.5F));
   EXPECT_THAT(package->cmvn.scale, ElementsAre(0.25F));
   EXPECT_FALSE(package->weights->Has("cmvn.shift"));
