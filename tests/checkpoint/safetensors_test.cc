@@ -1,4 +1,5 @@
 #include <gmock/gmock.h>
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <cstring>
@@ -49,7 +50,7 @@ TEST(SafetensorsTest, TensorsAreReadWhereverTheyLie) {
 // A header's length may be any number, also one that another format begins with.
 TEST(SafetensorsTest, TheLengthOfTheHeaderDoesNotMatter) {
   for (size_t size = 2; size < 600; ++size) {
-    EXPECT_EQ(Error(File("{" + std::string(size - 2, ' ') + "}")), "no error") << size;
+    EXPECT_EQ(Error(File(fmt::format("{{{}}}", std::string(size - 2, ' ')))), "no error") << size;
   }
 }
 
@@ -61,9 +62,9 @@ TEST(SafetensorsTest, AFileCutAnywhereIsRefused) {
 
 TEST(SafetensorsTest, WrongHeadersAreRefused) {
   EXPECT_THAT(Error(File("{]")), HasSubstr("model.safetensors: header: "));
-  EXPECT_THAT(Error(File("{\"a\":" + std::string(1000, '['))), HasSubstr("nested too deep"));
+  EXPECT_THAT(Error(File(fmt::format("{{\"a\":{}", std::string(1000, '[')))), HasSubstr("nested too deep"));
   const std::string huge(size_t{33} << 20, ' ');
-  EXPECT_THAT(Error(File("{" + huge)), HasSubstr("at most 33554432 are allowed"));
+  EXPECT_THAT(Error(File(fmt::format("{{{}", huge))), HasSubstr("at most 33554432 are allowed"));
 }
 
 TEST(SafetensorsTest, WrongTensorsAreRefusedByName) {
