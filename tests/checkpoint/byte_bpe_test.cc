@@ -202,7 +202,8 @@ TEST(TokenizerJsonTest, OtherTokenizersAreRefusedByName) {
   EXPECT_THAT(ParseError(R"({"pre_tokenizer": {"use_regex": false}})"), HasSubstr("pre_tokenizer"));
   EXPECT_THAT(ParseError(R"({"normalizer": {"type": "NFC"}})"), HasSubstr("normalizer"));
   EXPECT_THAT(ParseError(R"({"model": {"ignore_merges": true}})"), HasSubstr("model.ignore_merges"));
-  EXPECT_THAT(ParseError(R"({"model": {"unk_token": "<unk>"}})"), HasSubstr("model.unk_token"));
+  EXPECT_THAT(ParseError(R"({"model": {"dropout": 0.1}})"), HasSubstr("model.dropout"));
+  EXPECT_EQ(ParseError(R"({"model": {"dropout": 0.0, "unk_token": "<|x|>"}})"), "no error");
   EXPECT_THAT(ParseError(R"({"model": {"end_of_word_suffix": "</w>"}})"), HasSubstr("model.end_of_word_suffix"));
   EXPECT_THAT(ParseError(R"({"added_tokens": [{"id": 3, "content": "<|x|>", "lstrip": true}]})"),
               HasSubstr("added_tokens[0]: lstrip"));
