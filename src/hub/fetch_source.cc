@@ -42,10 +42,11 @@ absl::StatusOr<std::vector<ModelFile>> DownloadAll(HttpClient& http, const std::
   std::vector<ModelFile> files;
   for (const Order& order : orders) {
     TUTTI_RETURN_IF_ERROR(MakeFolder(fs::path(order.path).parent_path()));
+    std::error_code error;
     const auto there = Sha256OfFile(order.path);
     if (there.ok() && *there == order.file.sha256) {
       files.push_back({.name = order.file.name,
-                       .size = static_cast<int64_t>(fs::file_size(order.path)),
+                       .size = static_cast<int64_t>(fs::file_size(order.path, error)),
                        .sha256 = order.file.sha256});
     } else {
       const auto show = [&](int64_t done, int64_t) { progress(before + done, total); };

@@ -96,6 +96,7 @@ absl::StatusOr<std::vector<ModelFile>> ParseHuggingFaceTree(std::string_view jso
   using Files = std::vector<ModelFile>;
   return ParseListing<Files>(
       "Hugging Face's list of files", json, [](const ListingJson& list) -> absl::StatusOr<Files> {
+        if (!list.is_array()) return InvalidArgument("Hugging Face's list of files: expected a list");
         Files files;
         for (const ListingJson& entry : list) {
           if (entry.at("type") != "file") continue;

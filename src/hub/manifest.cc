@@ -99,7 +99,7 @@ absl::StatusOr<int> RemoveFiles(const std::string& directory, const Manifest& ma
   int left = 0;
   for (auto entry = fs::recursive_directory_iterator(root, error); !error && entry != fs::end(entry);
        entry.increment(error)) {
-    left += entry->is_directory() ? 0 : 1;
+    left += fs::is_directory(entry->symlink_status(error)) ? 0 : 1;
   }
   return left;
 }

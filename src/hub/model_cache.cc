@@ -63,8 +63,8 @@ absl::Status KeepStrangers(const fs::path& old, const fs::path& fresh) {
     const fs::path name = entry->path().lexically_relative(old);
     const bool was_pulled = manifest.ok() && std::ranges::find(manifest->files, name.generic_string(),
                                                                &ModelFile::name) != manifest->files.end();
-    if (entry->is_directory() || was_pulled) continue;
-    if (!fs::exists(fresh / name)) {
+    if (fs::is_directory(entry->symlink_status(error)) || was_pulled) continue;
+    if (!fs::exists(fresh / name, error)) {
       names.push_back(name);
     } else if (!is_ours) {
       return FailedPrecondition("{}: no pull put this file there; move it away", entry->path().string());
@@ -103,7 +103,8 @@ void RemoveStrangers(const fs::path& folder, const std::vector<ModelFile>& files
   for (auto entry = fs::recursive_directory_iterator(folder, error); !error && entry != fs::end(entry);
        entry.increment(error)) {
     const std::string name = entry->path().lexically_relative(folder).generic_string();
-    if (!entry->is_directory() && std::ranges::find(files, name, &ModelFile::name) == files.end()) {
+    if (!fs::is_directory(entry->symlink_status(error)) &&
+        std::ranges::find(files, name, &ModelFile::name) == files.end()) {
       strangers.push_back(entry->path());
     }
   }
@@ -157,8 +158,8 @@ absl::StatusOr<ModelCache::Pulled> ModelCache::Pull(const ModelSpec& spec, const
     }
     data_loss = data_loss || absl::IsDataLoss(manifest.status());
     failures.push_back(fmt::format("{}: {}", source.Text(), Message(manifest.status())));
-    listener.say(failures.back());
     if (absl::IsResourceExhausted(manifest.status())) break;  // a full disk is full for all
+    if (&source != &spec.sources.back()) listener.say(failures.back());
   }
   const std::string message = fmt::format("{}: cannot be pulled. {}", spec.name, fmt::join(failures, ". "));
   return data_loss ? absl::DataLossError(message) : absl::UnavailableError(message);

