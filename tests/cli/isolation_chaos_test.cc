@@ -31,9 +31,9 @@ const std::string kClips = TUTTI_SOURCE_DIR "/tests/data/fixtures/audio/";
 
 // TSan's programs are twenty times slower.
 #ifdef __SANITIZE_THREAD__
-constexpr int kRecordings = 8;
+constexpr int kChaosRecordings = 8;
 #else
-constexpr int kRecordings = 60;
+constexpr int kChaosRecordings = 60;
 #endif
 
 // Signals what belongs to a program until it goes out of scope.
@@ -71,7 +71,7 @@ class IsolationChaosTest : public ::testing::Test {
   IsolationChaosTest() {
     const std::string clips[] = {"clip_a.wav", "long.wav", "clip_b.wav"};
     fs::create_directories(folder_ / "in");
-    for (int i = 0; i < kRecordings; ++i) {
+    for (int i = 0; i < kChaosRecordings; ++i) {
       fs::copy_file(kClips + clips[i % 3], folder_ / fmt::format("in/{:03}.wav", i));
     }
   }
@@ -99,7 +99,7 @@ const std::vector<std::string> kByProcesses = {"--isolation", "process", "--proc
 TEST_F(IsolationChaosTest, WhoeverIsKilledEveryOutputIsThereOnceAndByteForByteThatOfAQuietRun) {
   ASSERT_EQ(RunProgram(Arguments()).exit_code, 0);
   const auto quiet = TakeOutputs();
-  ASSERT_EQ(quiet.size(), size_t{2} * kRecordings);
+  ASSERT_EQ(quiet.size(), size_t{2} * kChaosRecordings);
   const unsigned seed = std::random_device()();
   std::mt19937 random(seed);
   std::vector<std::string> arguments = Arguments(kByProcesses);
@@ -124,7 +124,7 @@ TEST_F(IsolationChaosTest, WhoeverIsKilledEveryOutputIsThereOnceAndByteForByteTh
   const Ended last = RunProgram(arguments);
   EXPECT_EQ(last.exit_code, 0) << last.err;
   EXPECT_EQ(TakeOutputs(), quiet) << "seed " << seed << ", " << signals << " signals";
-  EXPECT_EQ(Summary()["job"]["done"], kRecordings);
+  EXPECT_EQ(Summary()["job"]["done"], kChaosRecordings);
   RecordProperty("signals", signals);
 }
 
@@ -159,7 +159,7 @@ TEST_F(IsolationChaosTest, CtrlCForAllProcessesKeepsWhatIsDoneAndLeavesNoProcess
   const Ended ended = program.Wait();
   const int done = Summary()["job"]["done"];
   EXPECT_GT(done, 0);
-  EXPECT_EQ(ended.exit_code, done == kRecordings ? 0 : 130) << ended.err;
+  EXPECT_EQ(ended.exit_code, done == kChaosRecordings ? 0 : 130) << ended.err;
   EXPECT_EQ(Summary()["pool"]["died"], 0);
   EXPECT_TRUE(Eventually([&] { return std::ranges::none_of(all, IsAlive); }));
   EXPECT_EQ(TakeOutputs().size(), size_t{2} * static_cast<size_t>(done));
