@@ -39,7 +39,7 @@ absl::Status Run(int count, char** arguments) {
   std::ifstream config_file(directory + "/config.json");
   const auto config = nlohmann::json::parse(config_file, nullptr, false);
   if (config.is_discarded()) return InvalidArgument("{}/config.json: not JSON", directory);
-  WhisperTokens tokens;
+  WhisperVocabulary tokens;
   tokens.languages = config["lang_ids"].get<std::vector<int32_t>>();
   tokens.suppress = config["suppress_ids"].get<std::vector<int32_t>>();
   tokens.suppress_begin = config["suppress_ids_begin"].get<std::vector<int32_t>>();

@@ -93,7 +93,7 @@ std::vector<std::pair<int64_t, int64_t>> BestPath(const std::vector<float>& x, i
 
 }  // namespace
 
-WhisperAlignment AlignWhisper(const WhisperDecoder& decoder, const WhisperTokens& tokens,
+WhisperAlignment AlignWhisper(const WhisperDecoder& decoder, const WhisperVocabulary& tokens,
                               std::span<const std::pair<int64_t, int64_t>> heads, const CrossMemory& memory,
                               std::span<const int32_t> start, std::span<const int32_t> text, int64_t frames,
                               Workspace& workspace) {

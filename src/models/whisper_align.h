@@ -23,7 +23,7 @@ struct WhisperAlignment {
 // `start` is the prompt up to the task, `heads` (layer, head) are those that the model's package names, and `frames` of
 // the window's features are audio. What CTranslate2's align() gives, to the last step of the path where numbers do not
 // tie. Without text or audio, empty. start.size() + text.size() + 2 tokens are within the decoder's positions.
-WhisperAlignment AlignWhisper(const WhisperDecoder& decoder, const WhisperTokens& tokens,
+WhisperAlignment AlignWhisper(const WhisperDecoder& decoder, const WhisperVocabulary& tokens,
                               std::span<const std::pair<int64_t, int64_t>> heads, const CrossMemory& memory,
                               std::span<const int32_t> start, std::span<const int32_t> text, int64_t frames,
                               Workspace& workspace);

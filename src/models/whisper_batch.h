@@ -21,7 +21,7 @@ namespace tutti {
 class WhisperBatch {
  public:
   // `decoder` and `tokens` outlive it. Keys and values of hypotheses take up to max_cache_bytes.
-  WhisperBatch(const WhisperDecoder& decoder, const WhisperTokens& tokens, int64_t max_cache_bytes)
+  WhisperBatch(const WhisperDecoder& decoder, const WhisperVocabulary& tokens, int64_t max_cache_bytes)
       : decoder_(decoder), tokens_(tokens), pool_(decoder.MakePool(max_cache_bytes)) {}
 
   // Takes an utterance in, whose memory is decoder.Listen's. `id` is the caller's; its result comes with it.
@@ -52,7 +52,7 @@ class WhisperBatch {
   };
 
   const WhisperDecoder& decoder_;
-  const WhisperTokens& tokens_;
+  const WhisperVocabulary& tokens_;
   KvPool pool_;
   std::vector<std::unique_ptr<Utterance>> utterances_;
   std::vector<std::pair<int64_t, WhisperResult>> finished_;

@@ -4,10 +4,14 @@
 #include <span>
 #include <vector>
 
+#include "checkpoint/whisper_package.h"
+
 namespace tutti {
 
 // The ids of what is not text in a Whisper vocabulary (whisper spec §5), which differ from model to model.
-struct WhisperTokens {
+struct WhisperVocabulary {
+  static WhisperVocabulary Of(const WhisperPackage& package);
+
   int32_t end = 50257;  // all ids below are text
   int32_t start = 50258;
   int32_t translate = 50358;
@@ -24,7 +28,7 @@ struct WhisperTokens {
 
 struct WhisperRuleOptions {
   bool timestamps = false;
-  std::vector<int32_t> suppress = {};  // ids that are never taken; of WhisperTokens, or others
+  std::vector<int32_t> suppress = {};  // ids that are never taken; of WhisperVocabulary, or others
   bool suppress_blank = true;          // the ids of suppress_begin at the first step
   int32_t max_initial_timestamp = 50;  // the first time, in steps of 20 ms
   float repetition_penalty = 1;        // above 1: what was said before is less likely
@@ -37,7 +41,7 @@ struct WhisperRuleOptions {
 // Immutable; safe from any thread. `tokens` outlives it.
 class WhisperRules {
  public:
-  WhisperRules(const WhisperTokens& tokens, WhisperRuleOptions options);
+  WhisperRules(const WhisperVocabulary& tokens, WhisperRuleOptions options);
 
   // Changes `logits` [vocabulary] of the token that follows `history`, of which the first `given` tokens were not the
   // decoder's choice: what is forbidden becomes the lowest float.
@@ -48,7 +52,7 @@ class WhisperRules {
   void ForbidRepeatedNgrams(std::span<const int32_t> history, std::span<float> logits) const;
   void ApplyTimes(std::span<const int32_t> history, int64_t given, std::span<float> logits) const;
 
-  const WhisperTokens& tokens_;
+  const WhisperVocabulary& tokens_;
   const WhisperRuleOptions options_;
 };
 

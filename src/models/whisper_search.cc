@@ -30,7 +30,7 @@ absl::Status CheckIds(std::span<const int32_t> ids, int32_t vocabulary, std::str
   return absl::OkStatus();
 }
 
-absl::Status Check(const WhisperDecodeOptions& options, const WhisperTokens& tokens) {
+absl::Status Check(const WhisperDecodeOptions& options, const WhisperVocabulary& tokens) {
   TUTTI_RETURN_IF_ERROR(CheckIds(options.prompt, tokens.vocabulary, "prompt"));
   TUTTI_RETURN_IF_ERROR(CheckIds(options.prefix, tokens.vocabulary, "prefix"));
   TUTTI_RETURN_IF_ERROR(CheckIds(options.rules.suppress, tokens.vocabulary, "suppressed tokens"));
@@ -59,7 +59,7 @@ absl::Status Check(const WhisperDecodeOptions& options, const WhisperTokens& tok
   return absl::OkStatus();
 }
 
-WhisperRuleOptions RulesFor(const WhisperDecodeOptions& options, const WhisperTokens& tokens) {
+WhisperRuleOptions RulesFor(const WhisperDecodeOptions& options, const WhisperVocabulary& tokens) {
   WhisperRuleOptions rules = options.rules;
   rules.timestamps = options.prompt.back() != tokens.no_timestamps;
   return rules;
@@ -67,7 +67,7 @@ WhisperRuleOptions RulesFor(const WhisperDecodeOptions& options, const WhisperTo
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<WhisperSearch>> WhisperSearch::Create(const WhisperTokens& tokens,
+absl::StatusOr<std::unique_ptr<WhisperSearch>> WhisperSearch::Create(const WhisperVocabulary& tokens,
                                                                      const WhisperDims& dims,
                                                                      WhisperDecodeOptions options, KvPool& pool) {
   TUTTI_RETURN_IF_ERROR(Check(options, tokens));
@@ -84,7 +84,7 @@ absl::StatusOr<std::unique_ptr<WhisperSearch>> WhisperSearch::Create(const Whisp
   return search;
 }
 
-WhisperSearch::WhisperSearch(const WhisperTokens& tokens, WhisperDecodeOptions options, KvPool& pool)
+WhisperSearch::WhisperSearch(const WhisperVocabulary& tokens, WhisperDecodeOptions options, KvPool& pool)
     : tokens_(tokens),
       options_(std::move(options)),
       rules_(tokens, RulesFor(options_, tokens)),

@@ -58,7 +58,7 @@ struct WhisperResult {
 class WhisperSearch {
  public:
   // InvalidArgument for options that the model cannot serve. `tokens` and `pool` outlive it.
-  static absl::StatusOr<std::unique_ptr<WhisperSearch>> Create(const WhisperTokens& tokens, const WhisperDims& dims,
+  static absl::StatusOr<std::unique_ptr<WhisperSearch>> Create(const WhisperVocabulary& tokens, const WhisperDims& dims,
                                                                WhisperDecodeOptions options, KvPool& pool);
 
   // Pages that it can come to use.
@@ -92,7 +92,7 @@ class WhisperSearch {
     uint64_t draws = 0;  // state of its generator
   };
 
-  WhisperSearch(const WhisperTokens& tokens, WhisperDecodeOptions options, KvPool& pool);
+  WhisperSearch(const WhisperVocabulary& tokens, WhisperDecodeOptions options, KvPool& pool);
 
   bool first_row_is_start() const { return phase_ == Phase::kPrompt && sot_ + 1 < prompt_.size(); }
   void ChooseLanguage(std::span<const float> logits);
@@ -106,7 +106,7 @@ class WhisperSearch {
   Beam Follow(const Candidate& candidate) const;
   void Finish();
 
-  const WhisperTokens& tokens_;
+  const WhisperVocabulary& tokens_;
   const WhisperDecodeOptions options_;
   const WhisperRules rules_;
   KvPool& pool_;

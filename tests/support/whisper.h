@@ -33,7 +33,7 @@ inline WhisperDims TinyWhisperDims(ComputeType type = ComputeType::kF32) {
           .compute_type = type};
 }
 
-inline WhisperTokens TinyWhisperTokens() {
+inline WhisperVocabulary TinyWhisperVocabulary() {
   const auto config = ReadJson(kWhisperTiny + "config.json");
   return {.end = 557,
           .start = 558,
@@ -81,7 +81,7 @@ struct TinyWhisper {
 };
 
 // The prompt and options of a case of expected.json.
-inline WhisperDecodeOptions WhisperCase(const nlohmann::json& expected, const WhisperTokens& tokens) {
+inline WhisperDecodeOptions WhisperCase(const nlohmann::json& expected, const WhisperVocabulary& tokens) {
   const auto& given = expected["options"];
   WhisperDecodeOptions options;
   options.prompt = expected["prompt"].get<std::vector<int32_t>>();
@@ -98,7 +98,7 @@ inline WhisperDecodeOptions WhisperCase(const nlohmann::json& expected, const Wh
 }
 
 // One utterance by itself, from its encoding.
-inline WhisperResult DecodeAlone(const TinyWhisper& model, const WhisperTokens& tokens,
+inline WhisperResult DecodeAlone(const TinyWhisper& model, const WhisperVocabulary& tokens,
                                  const std::vector<float>& encoded, const WhisperDecodeOptions& options,
                                  Workspace& workspace) {
   WhisperBatch batch(*model.decoder, tokens, int64_t{1} << 24);
