@@ -6,6 +6,23 @@
 
 namespace tutti {
 
+absl::StatusOr<WhisperDims> WhisperDimsOf(const WhisperSizes& sizes) {
+  if (sizes.encoder_units != sizes.decoder_units) {
+    return InvalidArgument("feed-forward layers of {} units in the encoder and {} in the decoder, expected as many",
+                           sizes.encoder_units, sizes.decoder_units);
+  }
+  return WhisperDims{.mels = sizes.mels,
+                     .width = sizes.width,
+                     .encoder_heads = sizes.encoder_heads,
+                     .decoder_heads = sizes.decoder_heads,
+                     .hidden = sizes.encoder_units,
+                     .encoder_layers = sizes.encoder_layers,
+                     .decoder_layers = sizes.decoder_layers,
+                     .audio_positions = sizes.encoder_positions,
+                     .text_positions = sizes.decoder_positions,
+                     .vocabulary = sizes.vocabulary};
+}
+
 absl::StatusOr<Linear> LoadWhisperLinear(const WeightSource& source, std::string_view name, LinearShape shape,
                                          LinearOptions options) {
   options.arena = &source.arena();

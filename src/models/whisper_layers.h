@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "checkpoint/whisper_package.h"
 #include "models/layers.h"
 #include "models/weight_source.h"
 #include "nn/linear.h"
@@ -28,6 +29,10 @@ struct WhisperDims {
   int64_t vocabulary = 51865;
   ComputeType compute_type = ComputeType::kF32;  // of the products; never kAuto
 };
+
+// Of a package; the compute type is f32. InvalidArgument where the feed-forward blocks of encoder and decoder differ in
+// size, as no Whisper's do.
+absl::StatusOr<WhisperDims> WhisperDimsOf(const WhisperSizes& sizes);
 
 inline constexpr float kWhisperNormEps = 1e-5F;
 

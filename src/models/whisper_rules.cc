@@ -23,6 +23,22 @@ void Forbid(std::span<float> logits, std::span<const int32_t> ids) {
 
 }  // namespace
 
+WhisperVocabulary WhisperVocabulary::Of(const WhisperPackage& package) {
+  WhisperVocabulary vocabulary = {.end = package.tokens.end,
+                                  .start = package.tokens.start,
+                                  .translate = package.tokens.translate,
+                                  .transcribe = package.tokens.transcribe,
+                                  .start_of_previous = package.tokens.start_of_previous,
+                                  .no_speech = package.tokens.no_speech,
+                                  .no_timestamps = package.tokens.no_times,
+                                  .first_time = package.tokens.first_time,
+                                  .vocabulary = static_cast<int32_t>(package.sizes.vocabulary),
+                                  .suppress = package.suppressed,
+                                  .suppress_begin = package.suppressed_first};
+  for (const WhisperLanguage& language : package.languages) vocabulary.languages.push_back(language.token);
+  return vocabulary;
+}
+
 WhisperRules::WhisperRules(const WhisperVocabulary& tokens, WhisperRuleOptions options)
     : tokens_(tokens), options_(std::move(options)) {}
 

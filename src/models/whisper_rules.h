@@ -4,10 +4,14 @@
 #include <span>
 #include <vector>
 
+#include "checkpoint/whisper_package.h"
+
 namespace tutti {
 
 // The ids of what is not text in a Whisper vocabulary (whisper spec §5), which differ from model to model.
 struct WhisperVocabulary {
+  static WhisperVocabulary Of(const WhisperPackage& package);
+
   int32_t end = 50257;  // all ids below are text
   int32_t start = 50258;
   int32_t translate = 50358;

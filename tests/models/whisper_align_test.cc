@@ -12,7 +12,7 @@ using testing::kWhisperTiny;
 using testing::ReadJson;
 using testing::ReadNpy;
 using testing::TinyWhisper;
-using testing::TinyWhisperTokens;
+using testing::TinyWhisperVocabulary;
 
 using Heads = std::vector<std::pair<int64_t, int64_t>>;
 
@@ -22,8 +22,8 @@ WhisperAlignment Align(const TinyWhisper& model, const std::string& clip, const 
   const auto encoded = ReadNpy(kWhisperTiny + clip + ".enc.npy");
   const CrossMemory memory = model.decoder->Listen(encoded.values.data(), encoded.rows(), workspace);
   const std::vector<int32_t> start = {558, 559, 568};
-  return AlignWhisper(*model.decoder, TinyWhisperTokens(), config["alignment_heads"].get<Heads>(), memory, start, text,
-                      frames, workspace);
+  return AlignWhisper(*model.decoder, TinyWhisperVocabulary(), config["alignment_heads"].get<Heads>(), memory, start,
+                      text, frames, workspace);
 }
 
 TEST(WhisperAlignTest, FindsTheTimesAndProbabilitiesOfCtranslate2) {

@@ -16,7 +16,7 @@ namespace {
 using testing::DecodeAlone;
 using testing::RandomFloats;
 using testing::TinyWhisper;
-using testing::TinyWhisperTokens;
+using testing::TinyWhisperVocabulary;
 
 constexpr int64_t kWidth = 64;
 
@@ -61,7 +61,7 @@ class WhisperBatchTest : public ::testing::TestWithParam<ComputeType> {};
 TEST_P(WhisperBatchTest, AnUtteranceHasTheSameBitsAloneAndWithOthersThatComeAndGo) {
   const TinyWhisper model(GetParam());
   ASSERT_TRUE(model.decoder);
-  const WhisperVocabulary tokens = TinyWhisperTokens();
+  const WhisperVocabulary tokens = TinyWhisperVocabulary();
   const auto jobs = Jobs(tokens);
   Workspace workspace, with_team;
   Team team(2);
@@ -103,7 +103,7 @@ INSTANTIATE_TEST_SUITE_P(Types, WhisperBatchTest,
 TEST(WhisperBatchPoolTest, AFullPoolDelaysAndNeverFails) {
   const TinyWhisper model;
   ASSERT_TRUE(model.decoder);
-  const WhisperVocabulary tokens = TinyWhisperTokens();
+  const WhisperVocabulary tokens = TinyWhisperVocabulary();
   const auto jobs = Jobs(tokens);
   Workspace workspace;
   WhisperBatch batch(*model.decoder, tokens, 40 * model.decoder->MakePool(1).page_bytes());
@@ -134,7 +134,7 @@ TEST(WhisperBatchPoolTest, AFullPoolDelaysAndNeverFails) {
 TEST(WhisperBatchPoolTest, AnUtteranceThatIsRemovedLeavesNothingBehind) {
   const TinyWhisper model;
   ASSERT_TRUE(model.decoder);
-  const WhisperVocabulary tokens = TinyWhisperTokens();
+  const WhisperVocabulary tokens = TinyWhisperVocabulary();
   const auto jobs = Jobs(tokens);
   Workspace workspace;
   WhisperBatch batch(*model.decoder, tokens, int64_t{1} << 26);

@@ -5,6 +5,8 @@
 #include <limits>
 #include <set>
 
+#include "tests/support/whisper.h"
+
 namespace tutti {
 namespace {
 
@@ -51,6 +53,33 @@ class WhisperRulesTest : public ::testing::Test {
   const WhisperVocabulary tokens_ = SmallTokens();
   std::vector<float> logits_;
 };
+
+TEST(WhisperVocabularyTest, TakesIdsAndSizesFromThePackage) {
+  const auto package = ModelPackage::Open(testing::kWhisperTiny);
+  ASSERT_TRUE(package.ok()) << package.status();
+  const auto whisper = WhisperPackage::From(*package);
+  ASSERT_TRUE(whisper.ok()) << whisper.status();
+  const auto found = WhisperVocabulary::Of(*whisper), expected = testing::TinyWhisperVocabulary();
+  EXPECT_EQ(found.end, expected.end);
+  EXPECT_EQ(found.start, expected.start);
+  EXPECT_EQ(found.translate, expected.translate);
+  EXPECT_EQ(found.transcribe, expected.transcribe);
+  EXPECT_EQ(found.start_of_previous, expected.start_of_previous);
+  EXPECT_EQ(found.no_speech, expected.no_speech);
+  EXPECT_EQ(found.no_timestamps, expected.no_timestamps);
+  EXPECT_EQ(found.first_time, expected.first_time);
+  EXPECT_EQ(found.vocabulary, expected.vocabulary);
+  EXPECT_EQ(found.languages, expected.languages);
+  EXPECT_EQ(found.suppress, expected.suppress);
+  EXPECT_EQ(found.suppress_begin, expected.suppress_begin);
+  const auto dims = WhisperDimsOf(whisper->sizes);
+  ASSERT_TRUE(dims.ok()) << dims.status();
+  EXPECT_EQ(dims->hidden, 128);
+  EXPECT_EQ(dims->audio_positions, 500);
+  auto uneven = whisper->sizes;
+  uneven.decoder_units = 64;
+  EXPECT_EQ(WhisperDimsOf(uneven).status().code(), absl::StatusCode::kInvalidArgument);
+}
 
 using Ids = std::set<int32_t>;
 

@@ -16,7 +16,7 @@ using testing::kWhisperTiny;
 using testing::ReadJson;
 using testing::ReadNpy;
 using testing::TinyWhisper;
-using testing::TinyWhisperTokens;
+using testing::TinyWhisperVocabulary;
 
 class WhisperSearchTest : public ::testing::Test {
  protected:
@@ -33,7 +33,7 @@ class WhisperSearchTest : public ::testing::Test {
     return WhisperSearch::Create(tokens_, testing::TinyWhisperDims(), options, pool_).status();
   }
 
-  const WhisperVocabulary tokens_ = TinyWhisperTokens();
+  const WhisperVocabulary tokens_ = TinyWhisperVocabulary();
   const TinyWhisper model_;
   Workspace workspace_;
   KvPool pool_{2, 64, int64_t{1} << 24};

@@ -33,7 +33,7 @@ inline WhisperDims TinyWhisperDims(ComputeType type = ComputeType::kF32) {
           .compute_type = type};
 }
 
-inline WhisperVocabulary TinyWhisperTokens() {
+inline WhisperVocabulary TinyWhisperVocabulary() {
   const auto config = ReadJson(kWhisperTiny + "config.json");
   return {.end = 557,
           .start = 558,
