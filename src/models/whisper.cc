@@ -10,38 +10,6 @@
 namespace tutti {
 namespace {
 
-WhisperDims DimsOf(const WhisperSizes& sizes, ComputeType compute_type) {
-  return {.mels = sizes.mels,
-          .width = sizes.width,
-          .encoder_heads = sizes.encoder_heads,
-          .decoder_heads = sizes.decoder_heads,
-          .hidden = sizes.encoder_units,
-          .encoder_layers = sizes.encoder_layers,
-          .decoder_layers = sizes.decoder_layers,
-          .audio_positions = sizes.encoder_positions,
-          .text_positions = sizes.decoder_positions,
-          .vocabulary = sizes.vocabulary,
-          .compute_type = compute_type};
-}
-
-WhisperVocabulary VocabularyOf(const WhisperPackage& package) {
-  const WhisperTokens& tokens = package.tokens;
-  WhisperVocabulary vocabulary = {.end = tokens.end,
-                                  .start = tokens.start,
-                                  .translate = tokens.translate,
-                                  .transcribe = tokens.transcribe,
-                                  .start_of_previous = tokens.start_of_previous,
-                                  .no_speech = tokens.no_speech,
-                                  .no_timestamps = tokens.no_times,
-                                  .first_time = tokens.first_time,
-                                  .vocabulary = static_cast<int32_t>(package.sizes.vocabulary),
-                                  .languages = {},
-                                  .suppress = package.suppressed,
-                                  .suppress_begin = package.suppressed_first};
-  for (const WhisperLanguage& language : package.languages) vocabulary.languages.push_back(language.token);
-  return vocabulary;
-}
-
 // Text that stands before a segment's own begins with a space, as every word does.
 absl::StatusOr<std::vector<int32_t>> EncodeWords(const ByteBpe& bpe, std::string_view name, std::string_view text) {
   const size_t begin = text.find_first_not_of(" \t\r\n");
@@ -63,17 +31,15 @@ bool StandsAlone(std::string_view letter) {
 absl::StatusOr<std::shared_ptr<const Whisper>> Whisper::Load(const ModelPackage& package, const WeightSource& source,
                                                              ComputeType compute_type) {
   TUTTI_ASSIGN_OR_RETURN(WhisperPackage whisper, WhisperPackage::From(package));
-  if (whisper.sizes.decoder_units != whisper.sizes.encoder_units) {
-    return Unimplemented("{}: feed-forward layers of {} units in the encoder and {} in the decoder, expected as many",
-                         package.directory, whisper.sizes.encoder_units, whisper.sizes.decoder_units);
-  }
+  auto dims = WhisperDimsOf(whisper.sizes);
+  if (!dims.ok()) return WithContext(dims.status(), package.directory);
+  dims->compute_type = ResolveComputeType(compute_type, Guard(dims->width));
   TUTTI_ASSIGN_OR_RETURN(auto features, LogMel::Create(whisper.sizes.mels));
-  const WhisperDims dims = DimsOf(whisper.sizes, ResolveComputeType(compute_type, Guard(whisper.sizes.width)));
-  auto encoder = WhisperEncoder::Load(source, dims);
+  auto encoder = WhisperEncoder::Load(source, *dims);
   if (!encoder.ok()) return WithContext(encoder.status(), package.directory);
-  auto decoder = WhisperDecoder::Load(source, dims);
+  auto decoder = WhisperDecoder::Load(source, *dims);
   if (!decoder.ok()) return WithContext(decoder.status(), package.directory);
-  WhisperVocabulary vocabulary = VocabularyOf(whisper);
+  WhisperVocabulary vocabulary = WhisperVocabulary::Of(whisper);
   return std::shared_ptr<const Whisper>(new Whisper(std::move(whisper), std::move(vocabulary), std::move(features),
                                                     *std::move(encoder), *std::move(decoder)));
 }
