@@ -19,8 +19,8 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 const std::string kFixtures = TUTTI_SOURCE_DIR "/tests/data/fixtures/";
-const std::string kTiny = kFixtures + "whisper_tiny";
-const std::string kBase = TUTTI_SOURCE_DIR "/.cache/models/whisper-base";
+const std::string kTinyBpe = kFixtures + "whisper_tiny";
+const std::string kBaseBpe = TUTTI_SOURCE_DIR "/.cache/models/whisper-base";
 
 struct Opened {
   std::vector<std::string> vocabulary;
@@ -52,7 +52,7 @@ class ByteBpeOfPackageTest : public ::testing::TestWithParam<Package> {
   json expected_;
 };
 INSTANTIATE_TEST_SUITE_P(, ByteBpeOfPackageTest,
-                         ::testing::Values(Package("whisper_tiny", kTiny), Package("whisper-base", kBase)),
+                         ::testing::Values(Package("whisper_tiny", kTinyBpe), Package("whisper-base", kBaseBpe)),
                          [](const auto& test) { return test.param.first == "whisper-base" ? "Base" : "Tiny"; });
 
 TEST_P(ByteBpeOfPackageTest, TextBecomesTheTokensOfHuggingFacesTokenizers) {

@@ -13,7 +13,7 @@ namespace {
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
 
-const std::string kTiny = TUTTI_SOURCE_DIR "/tests/data/fixtures/paraformer_tiny";
+const std::string kTinyParaformer = TUTTI_SOURCE_DIR "/tests/data/fixtures/paraformer_tiny";
 const std::string kDemo = TUTTI_SOURCE_DIR "/models/demo-paraformer";
 const std::string kVad = TUTTI_SOURCE_DIR "/.cache/models/fsmn-vad";
 
@@ -23,7 +23,7 @@ class ModelPackageTest : public ::testing::Test {
   void SetUp() override {
     root_ = fs::path(::testing::TempDir()) / ::testing::UnitTest::GetInstance()->current_test_info()->name();
     fs::remove_all(root_);
-    fs::copy(kTiny, root_);
+    fs::copy(kTinyParaformer, root_);
   }
   void TearDown() override { fs::remove_all(root_); }
 
@@ -41,7 +41,7 @@ class ModelPackageTest : public ::testing::Test {
 };
 
 TEST_F(ModelPackageTest, OpensTheTinyParaformer) {
-  const auto package = ModelPackage::Open(kTiny);
+  const auto package = ModelPackage::Open(kTinyParaformer);
   ASSERT_TRUE(package.ok()) << package.status();
   EXPECT_EQ(package->model_type, "Paraformer");
   EXPECT_EQ(package->weights->tensors().size(), 144u);

@@ -19,9 +19,9 @@ using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-const std::string kTiny = TUTTI_SOURCE_DIR "/tests/data/fixtures/whisper_tiny";
-const std::string kTinyInt8 = TUTTI_SOURCE_DIR "/tests/data/fixtures/whisper_tiny_int8";
-const std::string kBase = TUTTI_SOURCE_DIR "/.cache/models/whisper-base";
+const std::string kTinyWhisper = TUTTI_SOURCE_DIR "/tests/data/fixtures/whisper_tiny";
+const std::string kTinyWhisperInt8 = TUTTI_SOURCE_DIR "/tests/data/fixtures/whisper_tiny_int8";
+const std::string kBaseWhisper = TUTTI_SOURCE_DIR "/.cache/models/whisper-base";
 
 absl::StatusOr<WhisperPackage> Open(const std::string& directory) {
   TUTTI_ASSIGN_OR_RETURN(const ModelPackage package, ModelPackage::Open(directory));
@@ -31,7 +31,7 @@ absl::StatusOr<WhisperPackage> Open(const std::string& directory) {
 // A directory of its own for a test to spoil.
 class WhisperPackageTest : public ::testing::Test {
  protected:
-  void SetUp() override { fs::copy(kTiny, folder_.path()); }
+  void SetUp() override { fs::copy(kTinyWhisper, folder_.path()); }
 
   void Write(const std::string& name, std::string_view text) {
     const absl::Status status = WriteFileAtomically(folder_ / name, text);
@@ -52,7 +52,7 @@ class WhisperPackageTest : public ::testing::Test {
 };
 
 TEST_F(WhisperPackageTest, OpensThePackageThatCTranslate2Wrote) {
-  const auto package = ModelPackage::Open(kTiny);
+  const auto package = ModelPackage::Open(kTinyWhisper);
   ASSERT_TRUE(package.ok()) << package.status();
   EXPECT_EQ(package->model_type, "Whisper");
   EXPECT_EQ(package->tokens.size(), 1074u);
@@ -94,7 +94,7 @@ TEST_F(WhisperPackageTest, OpensThePackageThatCTranslate2Wrote) {
 }
 
 TEST_F(WhisperPackageTest, AVocabularyInJsonAndMergesAsPairsAreTheSame) {
-  const auto text = ModelPackage::Open(kTiny), json = ModelPackage::Open(kTinyInt8);
+  const auto text = ModelPackage::Open(kTinyWhisper), json = ModelPackage::Open(kTinyWhisperInt8);
   ASSERT_TRUE(text.ok() && json.ok()) << text.status() << json.status();
   EXPECT_EQ(json->tokens, text->tokens);
   EXPECT_EQ(json->bpe.merges, text->bpe.merges);
@@ -103,7 +103,7 @@ TEST_F(WhisperPackageTest, AVocabularyInJsonAndMergesAsPairsAreTheSame) {
 }
 
 TEST_F(WhisperPackageTest, OpensThePublishedWhisperBase) {
-  const auto whisper = Open(kBase);
+  const auto whisper = Open(kBaseWhisper);
   ASSERT_TRUE(whisper.ok()) << whisper.status() << " (make fetches it)";
   EXPECT_EQ(whisper->sizes.width, 512);
   EXPECT_EQ(whisper->sizes.encoder_layers, 6);
@@ -151,7 +151,7 @@ TEST_F(WhisperPackageTest, AWrongVocabularyIsRefused) {
   EXPECT_THAT(Error(), HasSubstr("tokenizer.json: added_tokens[15]: \"<|notimestamps|>\""));
   fs::remove(folder_ / "vocabulary.txt");
   EXPECT_THAT(Error(), HasSubstr("has neither vocabulary.json nor vocabulary.txt"));
-  fs::copy(kTiny + "/vocabulary.txt", folder_ / "vocabulary.txt");
+  fs::copy(kTinyWhisper + "/vocabulary.txt", folder_ / "vocabulary.txt");
   Replace("vocabulary.txt", "<|10.00|>\n", "");
   EXPECT_THAT(Error(), HasSubstr("embeddings of 1074 tokens, but the vocabulary has 1073"));
 }

@@ -18,7 +18,7 @@ using testing::RandomFloats;
 using testing::TinyWhisper;
 using testing::TinyWhisperVocabulary;
 
-constexpr int64_t kWidth = 64;
+constexpr int64_t kBatchWidth = 64;
 
 struct Job {
   std::vector<float> encoded;
@@ -30,7 +30,7 @@ std::vector<Job> Jobs(const WhisperVocabulary& tokens) {
   std::vector<Job> jobs;
   for (uint32_t i = 0; i < 14; ++i) {
     Job job;
-    job.encoded = RandomFloats((20 + 37 * (i % 5)) * kWidth, 50 + i);
+    job.encoded = RandomFloats((20 + 37 * (i % 5)) * kBatchWidth, 50 + i);
     if (i % 5 == 3) job.options.prompt = {570, 10, 11, 12, 13};
     for (const int32_t token : {558, 559, 568}) job.options.prompt.push_back(token);
     job.options.rules.suppress = tokens.suppress;
@@ -81,7 +81,7 @@ TEST_P(WhisperBatchTest, AnUtteranceHasTheSameBitsAloneAndWithOthersThatComeAndG
       while (next < order.size() && (batch.empty() || generator() % 3 == 0)) {
         const Job& job = jobs[order[next]];
         CrossMemory memory =
-            model.decoder->Listen(job.encoded.data(), static_cast<int64_t>(job.encoded.size()) / kWidth, own);
+            model.decoder->Listen(job.encoded.data(), static_cast<int64_t>(job.encoded.size()) / kBatchWidth, own);
         ASSERT_TRUE(batch.Admit(static_cast<int64_t>(order[next]), memory, job.options).ok());
         ++next;
       }
@@ -109,8 +109,8 @@ TEST(WhisperBatchPoolTest, AFullPoolDelaysAndNeverFails) {
   WhisperBatch batch(*model.decoder, tokens, 40 * model.decoder->MakePool(1).page_bytes());
   size_t done = 0, delayed = 0;
   for (size_t i = 0; i < jobs.size();) {
-    CrossMemory memory =
-        model.decoder->Listen(jobs[i].encoded.data(), static_cast<int64_t>(jobs[i].encoded.size()) / kWidth, workspace);
+    CrossMemory memory = model.decoder->Listen(jobs[i].encoded.data(),
+                                               static_cast<int64_t>(jobs[i].encoded.size()) / kBatchWidth, workspace);
     const absl::Status admitted = batch.Admit(static_cast<int64_t>(i), memory, jobs[i].options);
     if (admitted.ok()) {
       ++i;
@@ -139,8 +139,8 @@ TEST(WhisperBatchPoolTest, AnUtteranceThatIsRemovedLeavesNothingBehind) {
   Workspace workspace;
   WhisperBatch batch(*model.decoder, tokens, int64_t{1} << 26);
   for (size_t i = 0; i < 3; ++i) {
-    CrossMemory memory =
-        model.decoder->Listen(jobs[i].encoded.data(), static_cast<int64_t>(jobs[i].encoded.size()) / kWidth, workspace);
+    CrossMemory memory = model.decoder->Listen(jobs[i].encoded.data(),
+                                               static_cast<int64_t>(jobs[i].encoded.size()) / kBatchWidth, workspace);
     ASSERT_TRUE(batch.Admit(static_cast<int64_t>(i), memory, jobs[i].options).ok());
   }
   batch.Step(workspace);

@@ -18,18 +18,18 @@ using testing::RandomFloats;
 using testing::ReadNpy;
 using testing::TinyWhisper;
 
-constexpr int64_t kWidth = 64, kVocabulary = 1074;
+constexpr int64_t kDecoderWidth = 64, kVocabulary = 1074;
 
 // Logits after each of `tokens`, of which the first `prefill` are heard at once and the others one by one.
 std::vector<float> LogitsOf(const TinyWhisper& model, const CrossMemory& memory, const std::vector<int32_t>& tokens,
                             size_t prefill, Workspace& workspace) {
   KvPool pool = model.decoder->MakePool(int64_t{1} << 24);
   KvSequence cache(pool);
-  std::vector<float> hidden(tokens.size() * kWidth), logits(tokens.size() * kVocabulary);
+  std::vector<float> hidden(tokens.size() * kDecoderWidth), logits(tokens.size() * kVocabulary);
   for (size_t at = 0; at < tokens.size();) {
     const size_t count = at == 0 ? prefill : 1;
     const std::vector<WhisperInput> inputs = {{&cache, &memory, std::span(tokens).subspan(at, count)}};
-    model.decoder->Run(inputs, workspace, hidden.data() + at * kWidth);
+    model.decoder->Run(inputs, workspace, hidden.data() + at * kDecoderWidth);
     at += count;
   }
   model.decoder->Logits(hidden.data(), static_cast<int64_t>(tokens.size()), workspace, logits.data());
@@ -85,7 +85,7 @@ TEST(WhisperDecoderTest, ReadsAQuantisedPackageAsCtranslate2Does) {
 
 TEST(WhisperDecoderTest, APromptHeardAtOnceHasTheBitsOfOneHeardTokenByToken) {
   Workspace workspace;
-  const auto encoded = RandomFloats(37 * kWidth, 1);
+  const auto encoded = RandomFloats(37 * kDecoderWidth, 1);
   std::vector<int32_t> tokens;
   for (int32_t i = 0; i < 40; ++i) tokens.push_back(i * 23 % 1074);
   for (const ComputeType type : {ComputeType::kF32, ComputeType::kBf16, ComputeType::kInt8}) {
@@ -103,7 +103,7 @@ TEST(WhisperDecoderTest, ATeamListensAndDecodesWithTheBitsOfOneThread) {
   Workspace workspace, with_team;
   Team team(2);
   with_team.set_team(&team);
-  const auto encoded = RandomFloats(300 * kWidth, 2);
+  const auto encoded = RandomFloats(300 * kDecoderWidth, 2);
   std::vector<int32_t> tokens(120, 5);
   const TinyWhisper model(ComputeType::kInt8);
   ASSERT_TRUE(model.decoder);

@@ -18,7 +18,7 @@ using testing::ReadNpy;
 using testing::RelativeError;
 using testing::TinyWhisper;
 
-constexpr int64_t kMels = 80, kWidth = 64;
+constexpr int64_t kMels = 80, kEncoderWidth = 64;
 
 // Windows with this many frames of this many.
 struct Window {
@@ -39,12 +39,12 @@ std::vector<std::vector<float>> EncodeTogether(const WhisperEncoder& encoder, co
     rows += WhisperEncoder::Rows(kWindows[i].of);
   }
   for (const auto& of_window : features) starts.push_back(of_window.data());
-  std::vector<float> encoded(static_cast<size_t>(rows * kWidth));
+  std::vector<float> encoded(static_cast<size_t>(rows * kEncoderWidth));
   encoder.Run({starts, kMels, offsets}, windows, workspace, encoded.data());
   std::vector<std::vector<float>> parts;
   const float* at = encoded.data();
   for (const int64_t window : windows) {
-    const int64_t floats = WhisperEncoder::Rows(window) * kWidth;
+    const int64_t floats = WhisperEncoder::Rows(window) * kEncoderWidth;
     parts.emplace_back(at, at + floats);
     at += floats;
   }
