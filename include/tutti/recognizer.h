@@ -185,6 +185,8 @@ class Recognizer {
   virtual int threads() const = 0;
   // In use by the recognition model; kF32 without one.
   virtual ComputeType compute_type() const = 0;
+  // Whether the recognition model looks for its text token by token, and so takes SearchOptions other than the default.
+  virtual bool takes_search_options() const { return false; }
   // Defaults of the VAD package; VadOptions{} without one.
   virtual VadOptions default_vad_options() const = 0;
 };

@@ -44,7 +44,8 @@ absl::Status CheckKind(const json& document, std::string_view source) {
   if (!dropout.is_null() && dropout != 0) return Unimplemented("{}: model.dropout: expected none", source);
   for (const char* key : {"continuing_subword_prefix", "end_of_word_suffix"}) {
     const json& value = Member(model, key);
-    if (!value.is_null() && value != "") return Unimplemented("{}: model.{}: expected nothing", source, key);
+    if (!value.is_null() && !(value.is_string() && value.get_ref<const std::string&>().empty()))
+      return Unimplemented("{}: model.{}: expected nothing", source, key);
   }
   return absl::OkStatus();
 }

@@ -52,6 +52,7 @@ class RecognizerImpl final : public Recognizer {
   RecognizerStats stats() const override;
   int threads() const override { return options_.threads; }
   ComputeType compute_type() const override;
+  bool takes_search_options() const override { return parts_.asr != nullptr && parts_.asr->takes_search_options(); }
   VadOptions default_vad_options() const override;
 
   // For tests of the bounds.

@@ -83,8 +83,8 @@ HWY_INLINE void Pass(const LogMelTables& tables, int length, Spectra& s) {
   for (int j = 0; j < length; ++j) {
     V w_re[kRadix], w_im[kRadix];
     for (int r = 1; r < kRadix; ++r) {
-      w_re[r] = hn::Set(d, tables.half_cos[static_cast<size_t>(r * j * stride)]);
-      w_im[r] = hn::Set(d, tables.half_sin[static_cast<size_t>(r * j * stride)]);
+      w_re[r] = hn::Set(d, tables.half_cos[static_cast<size_t>(r) * static_cast<size_t>(j * stride)]);
+      w_im[r] = hn::Set(d, tables.half_sin[static_cast<size_t>(r) * static_cast<size_t>(j * stride)]);
     }
     for (int group = j; group < kHalfPoints; group += kRadix * length) {
       float* re = s.re + group * lanes;

@@ -215,9 +215,8 @@ absl::StatusOr<std::vector<ModelFile>> ChooseFiles(std::vector<ModelFile> there,
     if (!want.sha256.empty() && !found->sha256.empty() && found->sha256 != want.sha256) {
       return DataLoss("{}: has sha256 {} there, expected {}", want.name, found->sha256, want.sha256);
     }
-    chosen.push_back({.name = want.name,
-                      .size = found->size,
-                      .sha256 = want.sha256.empty() ? std::move(found->sha256) : want.sha256});
+    chosen.push_back(
+        {.name = want.name, .size = found->size, .sha256 = want.sha256.empty() ? found->sha256 : want.sha256});
   }
   return chosen;
 }

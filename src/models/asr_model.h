@@ -65,6 +65,8 @@ class AsrModel {
   virtual int64_t max_segment_ms() const { return std::numeric_limits<int64_t>::max(); }
   virtual int64_t join_ms() const { return 0; }
 
+  // Whether it takes options of search at all.
+  virtual bool takes_search_options() const { return false; }
   // InvalidArgument for options that the model cannot serve, and says which it can.
   virtual absl::Status Check(const SearchOptions& options) const;
 

@@ -73,10 +73,10 @@ absl::StatusOr<WhisperDecodeOptions> Whisper::Translate(const SearchOptions& opt
   }
   decode.prompt.push_back(tokens.start);
   if (package_.is_multilingual) {
-    const WhisperLanguage* language = &package_.languages.front();
-    if (options.language.empty()) {
-      decode.detect_language = true;
-    } else if ((language = package_.FindLanguage(options.language)) == nullptr) {
+    decode.detect_language = options.language.empty();
+    const WhisperLanguage* language =
+        decode.detect_language ? &package_.languages.front() : package_.FindLanguage(options.language);
+    if (language == nullptr) {
       std::vector<std::string_view> codes;
       for (const WhisperLanguage& known : package_.languages) codes.push_back(known.code);
       return InvalidArgument("language: \"{}\", expected one of {}", options.language, fmt::join(codes, ", "));

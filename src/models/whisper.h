@@ -39,6 +39,7 @@ class Whisper final : public AsrModel {
   std::unique_ptr<Decoding> NewDecoding() const override;
   int64_t max_segment_ms() const override { return window_ms(max_frames()); }
   int64_t join_ms() const override { return window_ms(max_frames()); }
+  bool takes_search_options() const override { return true; }
   absl::Status Check(const SearchOptions& options) const override;
   SegmentText Text(const Hypothesis& hypothesis) const override;
 

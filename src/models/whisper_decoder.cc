@@ -55,7 +55,8 @@ absl::StatusOr<WhisperDecoder::Layer> WhisperDecoder::LoadLayer(const WeightSour
 }
 
 float WhisperDecoder::attention_scale() const {
-  return 1.0F / std::sqrt(static_cast<float>(dims_.width / dims_.decoder_heads));
+  const int64_t dk = dims_.width / dims_.decoder_heads;
+  return 1.0F / std::sqrt(static_cast<float>(dk));
 }
 
 int64_t WhisperDecoder::MemoryBytes(int64_t rows) const {

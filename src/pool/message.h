@@ -20,6 +20,7 @@ struct NurseryReady {
   ComputeType compute_type = ComputeType::kF32;
   bool has_asr = false;
   bool has_vad = false;
+  bool takes_search_options = false;
   VadOptions vad_options;  // defaults of the VAD package
 };
 struct NurseryFailed {

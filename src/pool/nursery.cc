@@ -64,6 +64,7 @@ class Nursery {
                       .compute_type = parts_.asr != nullptr ? parts_.asr->compute_type() : ComputeType::kF32,
                       .has_asr = parts_.asr != nullptr,
                       .has_vad = parts_.vad != nullptr,
+                      .takes_search_options = parts_.asr != nullptr && parts_.asr->takes_search_options(),
                       .vad_options = parts_.vad != nullptr ? parts_.vad->default_options() : VadOptions{}});
     while (true) {
       std::array<pollfd, 2> fds = {{{.fd = front_.fd(), .events = POLLIN, .revents = 0},

@@ -52,6 +52,7 @@ class ProcessPool final : public Recognizer {
   RecognizerStats stats() const override;
   int threads() const override;  // of all processes
   ComputeType compute_type() const override { return models_.compute_type; }
+  bool takes_search_options() const override { return models_.takes_search_options; }
   VadOptions default_vad_options() const override { return models_.vad_options; }
 
   PoolStats pool_stats() const { return supervisor_.stats(); }

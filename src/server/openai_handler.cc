@@ -46,6 +46,10 @@ Awaitable<void> HandleOpenAiTranscription(Service& service, HttpExchange& exchan
   const auto model = service.models->Find(request->model);
   if (!model.ok()) co_return co_await SendError(service, exchange, context, model.status());
   TranscribeOptions options = InteractiveOptions(service.bounds());
+  if ((*model)->recognizer->takes_search_options()) {
+    options.search.language = request->language;
+    options.search.initial_prompt = request->prompt;
+  }
   const auto deadline = DeadlineOf(exchange);
   if (!deadline.ok()) co_return co_await SendError(service, exchange, context, deadline.status());
   options.deadline = *deadline;

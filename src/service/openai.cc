@@ -61,6 +61,7 @@ absl::StatusOr<OpenAiRequest> ReadOpenAiFields(const Fields& fields) {
   OpenAiRequest request;
   request.model = fields.Text("model");
   request.language = fields.Text("language");
+  request.prompt = fields.Text("prompt");
   const std::string format = fields.Text("response_format", "json");
   if (format == "diarized_json") {
     absl::Status status = FieldError("response_format", "diarized_json: no model is loaded that tells speakers apart");

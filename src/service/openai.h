@@ -13,13 +13,14 @@ namespace tutti {
 struct OpenAiRequest {
   enum class Format { kJson, kText, kSrt, kVerboseJson, kVtt };
   std::string model;
-  std::string language;  // as given; the models here have their language from their own configuration
+  std::string language;  // as given, and prompt: for models that take SearchOptions; others have theirs from their
+  std::string prompt;    // own configuration
   Format format = Format::kJson;
   bool words = false, segments = true;  // what verbose_json holds
   bool stream = false;
 };
 
-// What only OpenAI's own models can do is Unimplemented and says so; what changes nothing here (temperature, prompt,
+// What only OpenAI's own models can do is Unimplemented and says so; what changes nothing here (temperature,
 // chunking_strategy, include[]) is accepted; fields that the API does not have are ignored, as clients of several
 // servers send some.
 absl::StatusOr<OpenAiRequest> ReadOpenAiFields(const Fields& fields);

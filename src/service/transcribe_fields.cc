@@ -8,6 +8,7 @@
 #include "audio/decoder.h"
 #include "models/vad_state_machine.h"
 #include "service/api_error.h"
+#include "service/search_fields.h"
 
 namespace tutti {
 namespace {
@@ -109,6 +110,7 @@ absl::StatusOr<TranscribeOptions> ReadTranscribeOptions(const Fields& fields, co
     }
   }
   TUTTI_ASSIGN_OR_RETURN(options.max_segment_ms, fields.Integer("max_segment_ms", 120'000, 1000, 3'600'000));
+  TUTTI_RETURN_IF_ERROR(ReadSearchOptions(fields, options.search));
   TUTTI_ASSIGN_OR_RETURN(const std::string priority, fields.Choice("priority", {"interactive", "batch"}));
   options.priority = priority == "interactive" ? Priority::kInteractive : Priority::kBatch;
   options.max_duration_ms = bounds.max_duration_ms;

@@ -22,7 +22,6 @@ using ctranslate2_file::kI16;
 using ctranslate2_file::kI32;
 using ctranslate2_file::kI8;
 using ctranslate2_file::Raw;
-using ctranslate2_file::Text;
 using ctranslate2_file::Variable;
 using ::testing::AllOf;
 using ::testing::ElementsAre;

@@ -1,5 +1,6 @@
 #include "models/whisper.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -29,7 +30,8 @@ class WhisperTest : public ::testing::Test {
     ASSERT_TRUE(model.ok()) << model.status();
     model_ = *model;
     for (const std::string clip : {"clip_a", "clip_b"}) {
-      model_->frontend()->Compute(testing::ReadWav(kFixtures + "audio/" + clip + ".wav"), features_.emplace_back());
+      model_->frontend()->Compute(testing::ReadWav(fmt::format("{}audio/{}.wav", kFixtures, clip)),
+                                  features_.emplace_back());
     }
   }
 

@@ -43,6 +43,29 @@ TEST(TranscribeFieldsTest, EachFieldSetsItsOption) {
   EXPECT_EQ(options->max_segment_ms, 5000);
 }
 
+TEST(TranscribeFieldsTest, EachFieldOfTheSearchSetsItsOption) {
+  const auto options = Read(
+      "language=zh&task=translate&beam_size=3&patience=2&length_penalty=0.5&repetition_penalty=1.25&no_repeat_ngram_"
+      "size=4&"
+      "no_speech_threshold=0.75&log_prob_threshold=-2&initial_prompt=Dear+all&hotwords=tutti&prefix=So&max_new_tokens="
+      "9");
+  ASSERT_TRUE(options.ok()) << options.status();
+  EXPECT_EQ(options->search, (SearchOptions{.language = "zh",
+                                            .task = Task::kTranslate,
+                                            .beam_size = 3,
+                                            .patience = 2,
+                                            .length_penalty = 0.5F,
+                                            .repetition_penalty = 1.25F,
+                                            .no_repeat_ngram_size = 4,
+                                            .no_speech_threshold = 0.75F,
+                                            .log_prob_threshold = -2,
+                                            .initial_prompt = "Dear all",
+                                            .hotwords = "tutti",
+                                            .prefix = "So",
+                                            .max_new_tokens = 9}));
+  EXPECT_EQ(Read("")->search, SearchOptions());
+}
+
 TEST(TranscribeFieldsTest, AVadFieldChangesItsOptionAndLeavesTheOthersAtThePackagesDefaults) {
   const auto options = Read("vad_speech_noise_thres=0.8&vad_do_extend=false&vad_detect_mode=single");
   ASSERT_TRUE(options.ok()) << options.status();
@@ -78,7 +101,8 @@ TEST(TranscribeFieldsTest, EveryVadOptionHasItsField) {
 TEST(TranscribeFieldsTest, WhatIsOutOfRangeIsNamed) {
   for (const char* query : {"vad=x", "channels=left", "priority=urgent", "raw_format=mp3", "max_segment_ms=999",
                             "max_segment_ms=3600001", "vad_chunk_size=1.5", "vad_snr_thres=loud", "vad_do_extend=2",
-                            "vad_detect_mode=triple", "vad_chunk_size=99999999999"}) {
+                            "vad_detect_mode=triple", "vad_chunk_size=99999999999", "task=sing", "beam_size=0",
+                            "patience=0", "no_speech_threshold=2", "max_new_tokens=-1"}) {
     const absl::Status status = Read(query).status();
     const std::string name(query, std::string_view(query).find('='));
     EXPECT_EQ(nlohmann::json::parse(ErrorJson(status))["error"]["param"], name) << status;
