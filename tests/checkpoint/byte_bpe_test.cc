@@ -27,7 +27,7 @@ struct Opened {
   ByteBpe bpe;
 };
 // Of a package with vocabulary.txt and tokenizer.json.
-absl::StatusOr<Opened> Open(const std::string& directory) {
+absl::StatusOr<Opened> OpenBpe(const std::string& directory) {
   TUTTI_ASSIGN_OR_RETURN(const std::string lines, ReadFile(directory + "/vocabulary.txt"));
   TUTTI_ASSIGN_OR_RETURN(const std::string text, ReadFile(directory + "/tokenizer.json"));
   std::vector<std::string> vocabulary = ParseTokensText(lines);
@@ -42,7 +42,7 @@ using Package = std::pair<std::string, std::string>;
 class ByteBpeOfPackageTest : public ::testing::TestWithParam<Package> {
  protected:
   void SetUp() override {
-    auto opened = Open(GetParam().second);
+    auto opened = OpenBpe(GetParam().second);
     ASSERT_TRUE(opened.ok()) << opened.status() << " (make fetches it)";
     bpe_ = std::make_unique<ByteBpe>(std::move(opened->bpe));
     expected_ = json::parse(testing::BytesOf(kFixtures + "expected_bpe.json")).at(GetParam().first);
@@ -183,7 +183,7 @@ TEST(ByteBpeTest, WrongTablesAreRefusedByName) {
 }
 
 // tokenizer.json of two words and a special token, with `patch` merged over it.
-std::string ParseError(const char* patch) {
+std::string TokenizerError(const char* patch) {
   json document = {{"added_tokens", {{{"id", 3}, {"content", "<|x|>"}}}},
                    {"pre_tokenizer", {{"type", "ByteLevel"}, {"add_prefix_space", false}}},
                    {"model", {{"type", "BPE"}, {"vocab", {{"a", 0}, {"b", 1}, {"ab", 2}}}, {"merges", {"a b"}}}}};
@@ -194,33 +194,33 @@ std::string ParseError(const char* patch) {
 }
 
 TEST(TokenizerJsonTest, OtherTokenizersAreRefusedByName) {
-  EXPECT_EQ(ParseError("{}"), "no error");
-  EXPECT_THAT(ParseError(R"({"model": {"type": "Unigram"}})"),
+  EXPECT_EQ(TokenizerError("{}"), "no error");
+  EXPECT_THAT(TokenizerError(R"({"model": {"type": "Unigram"}})"),
               AllOf(HasSubstr("tokenizer.json: model.type: "), HasSubstr("Unigram")));
-  EXPECT_THAT(ParseError(R"({"pre_tokenizer": {"type": "Metaspace"}})"), HasSubstr("pre_tokenizer"));
-  EXPECT_THAT(ParseError(R"({"pre_tokenizer": {"add_prefix_space": true}})"), HasSubstr("pre_tokenizer"));
-  EXPECT_THAT(ParseError(R"({"pre_tokenizer": {"use_regex": false}})"), HasSubstr("pre_tokenizer"));
-  EXPECT_THAT(ParseError(R"({"normalizer": {"type": "NFC"}})"), HasSubstr("normalizer"));
-  EXPECT_THAT(ParseError(R"({"model": {"ignore_merges": true}})"), HasSubstr("model.ignore_merges"));
-  EXPECT_THAT(ParseError(R"({"model": {"dropout": 0.1}})"), HasSubstr("model.dropout"));
-  EXPECT_EQ(ParseError(R"({"model": {"dropout": 0.0, "unk_token": "<|x|>"}})"), "no error");
-  EXPECT_THAT(ParseError(R"({"model": {"end_of_word_suffix": "</w>"}})"), HasSubstr("model.end_of_word_suffix"));
-  EXPECT_THAT(ParseError(R"({"added_tokens": [{"id": 3, "content": "<|x|>", "lstrip": true}]})"),
+  EXPECT_THAT(TokenizerError(R"({"pre_tokenizer": {"type": "Metaspace"}})"), HasSubstr("pre_tokenizer"));
+  EXPECT_THAT(TokenizerError(R"({"pre_tokenizer": {"add_prefix_space": true}})"), HasSubstr("pre_tokenizer"));
+  EXPECT_THAT(TokenizerError(R"({"pre_tokenizer": {"use_regex": false}})"), HasSubstr("pre_tokenizer"));
+  EXPECT_THAT(TokenizerError(R"({"normalizer": {"type": "NFC"}})"), HasSubstr("normalizer"));
+  EXPECT_THAT(TokenizerError(R"({"model": {"ignore_merges": true}})"), HasSubstr("model.ignore_merges"));
+  EXPECT_THAT(TokenizerError(R"({"model": {"dropout": 0.1}})"), HasSubstr("model.dropout"));
+  EXPECT_EQ(TokenizerError(R"({"model": {"dropout": 0.0, "unk_token": "<|x|>"}})"), "no error");
+  EXPECT_THAT(TokenizerError(R"({"model": {"end_of_word_suffix": "</w>"}})"), HasSubstr("model.end_of_word_suffix"));
+  EXPECT_THAT(TokenizerError(R"({"added_tokens": [{"id": 3, "content": "<|x|>", "lstrip": true}]})"),
               HasSubstr("added_tokens[0]: lstrip"));
 }
 
 TEST(TokenizerJsonTest, WhatTheVocabularyContradictsIsRefusedByName) {
-  EXPECT_THAT(ParseError(R"({"model": {"vocab": {"a": 1}}})"),
+  EXPECT_THAT(TokenizerError(R"({"model": {"vocab": {"a": 1}}})"),
               HasSubstr("model.vocab: \"a\" is token \"1\", the vocabulary of 4 has \"b\""));
-  EXPECT_THAT(ParseError(R"({"model": {"vocab": {"a": 4}}})"), HasSubstr("no such token"));
-  EXPECT_THAT(ParseError(R"({"model": {"vocab": {"a": [[]]}}})"), HasSubstr("is token \"[[]]\""));
-  EXPECT_THAT(ParseError(R"({"model": {"vocab": [1]}})"), HasSubstr("model.vocab: expected a map"));
-  EXPECT_THAT(ParseError(R"({"model": {"merges": {"a": "b"}}})"), HasSubstr("model.merges: expected a list"));
-  EXPECT_THAT(ParseError(R"({"model": {"merges": ["a b", ["a"]]}})"), HasSubstr("model.merges[1]"));
-  EXPECT_THAT(ParseError(R"({"added_tokens": [{"id": 2, "content": "<|x|>"}]})"), HasSubstr("added_tokens[0]"));
-  EXPECT_THAT(ParseError(R"({"added_tokens": [{"id": 3}]})"), HasSubstr("added_tokens[0]: content"));
+  EXPECT_THAT(TokenizerError(R"({"model": {"vocab": {"a": 4}}})"), HasSubstr("no such token"));
+  EXPECT_THAT(TokenizerError(R"({"model": {"vocab": {"a": [[]]}}})"), HasSubstr("is token \"[[]]\""));
+  EXPECT_THAT(TokenizerError(R"({"model": {"vocab": [1]}})"), HasSubstr("model.vocab: expected a map"));
+  EXPECT_THAT(TokenizerError(R"({"model": {"merges": {"a": "b"}}})"), HasSubstr("model.merges: expected a list"));
+  EXPECT_THAT(TokenizerError(R"({"model": {"merges": ["a b", ["a"]]}})"), HasSubstr("model.merges[1]"));
+  EXPECT_THAT(TokenizerError(R"({"added_tokens": [{"id": 2, "content": "<|x|>"}]})"), HasSubstr("added_tokens[0]"));
+  EXPECT_THAT(TokenizerError(R"({"added_tokens": [{"id": 3}]})"), HasSubstr("added_tokens[0]: content"));
   EXPECT_THAT(Message(ParseTokenizerJson("{", {}, "tokenizer.json").status()), HasSubstr("tokenizer.json: "));
-  EXPECT_EQ(ParseError(R"({"model": {"merges": [["a", "b"]]}})"), "no error");
+  EXPECT_EQ(TokenizerError(R"({"model": {"merges": [["a", "b"]]}})"), "no error");
 }
 
 }  // namespace

@@ -23,7 +23,7 @@ const std::string kTinyWhisper = TUTTI_SOURCE_DIR "/tests/data/fixtures/whisper_
 const std::string kTinyWhisperInt8 = TUTTI_SOURCE_DIR "/tests/data/fixtures/whisper_tiny_int8";
 const std::string kBaseWhisper = TUTTI_SOURCE_DIR "/.cache/models/whisper-base";
 
-absl::StatusOr<WhisperPackage> Open(const std::string& directory) {
+absl::StatusOr<WhisperPackage> OpenWhisper(const std::string& directory) {
   TUTTI_ASSIGN_OR_RETURN(const ModelPackage package, ModelPackage::Open(directory));
   return WhisperPackage::From(package);
 }
@@ -44,7 +44,7 @@ class WhisperPackageTest : public ::testing::Test {
     Write(name, text.replace(at, from.size(), to));
   }
   std::string Error() const {
-    const auto package = Open(folder_.path());
+    const auto package = OpenWhisper(folder_.path());
     return package.ok() ? "no error" : Message(package.status());
   }
 
@@ -103,7 +103,7 @@ TEST_F(WhisperPackageTest, AVocabularyInJsonAndMergesAsPairsAreTheSame) {
 }
 
 TEST_F(WhisperPackageTest, OpensThePublishedWhisperBase) {
-  const auto whisper = Open(kBaseWhisper);
+  const auto whisper = OpenWhisper(kBaseWhisper);
   ASSERT_TRUE(whisper.ok()) << whisper.status() << " (make fetches it)";
   EXPECT_EQ(whisper->sizes.width, 512);
   EXPECT_EQ(whisper->sizes.encoder_layers, 6);
@@ -121,7 +121,7 @@ TEST_F(WhisperPackageTest, OpensThePublishedWhisperBase) {
 
 TEST_F(WhisperPackageTest, WithoutAlignmentHeadsThoseOfTheUpperHalfAreTaken) {
   Write("config.json", "{}");
-  const auto whisper = Open(folder_.path());
+  const auto whisper = OpenWhisper(folder_.path());
   ASSERT_TRUE(whisper.ok()) << whisper.status();
   ASSERT_EQ(whisper->alignment_heads.size(), 2u);
   EXPECT_EQ(whisper->alignment_heads[1].layer, 1);
