@@ -1,7 +1,6 @@
 #include "engine/worker.h"
 
 #include <algorithm>
-#include <iterator>
 #include <optional>
 #include <utility>
 
@@ -29,10 +28,12 @@ void Worker::Run() {
 }
 
 void Worker::Take(std::vector<std::unique_ptr<QueuedSegment>> batch) {
-  const size_t before = live_.size(), rows_before = static_cast<size_t>(live_rows());
-  for (std::unique_ptr<QueuedSegment>& segment : batch) live_.push_back({next_id_++, std::move(segment)});
+  const size_t before = live_.size();
+  for (std::unique_ptr<QueuedSegment>& segment : batch) {
+    counts_.rows += segment->rows;
+    live_.push_back({next_id_++, std::move(segment)});
+  }
   ++counts_.batches;
-  counts_.rows += live_rows() - static_cast<int64_t>(rows_before);
   Attempt([&] { Admit(std::span(live_).subspan(before)); });
 }
 
@@ -80,7 +81,6 @@ void Worker::DropStopped() {
 void Worker::Attempt(const std::function<void()>& work) {
   double seconds = 0;
   const int64_t rows = live_rows();
-  const auto account = [&] { counts_.network_us += static_cast<int64_t>(seconds * 1e6); };
   absl::Status done;
   {
     CpuTimer timer(seconds);
@@ -89,7 +89,7 @@ void Worker::Attempt(const std::function<void()>& work) {
       return absl::OkStatus();
     });
   }
-  account();
+  counts_.network_us += static_cast<int64_t>(seconds * 1e6);
   for (Live& one : live_) {
     one.seconds += seconds * static_cast<double>(one.segment->rows) / static_cast<double>(std::max<int64_t>(rows, 1));
   }

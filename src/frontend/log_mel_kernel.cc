@@ -81,11 +81,11 @@ HWY_INLINE void Pass(const LogMelTables& tables, int length, Spectra& s) {
   const auto lanes = static_cast<int>(hn::Lanes(d));
   const int stride = kHalfPoints / (kRadix * length);  // of the roots
   for (int j = 0; j < length; ++j) {
-    const auto step = static_cast<size_t>(j) * static_cast<size_t>(stride);
+    const auto root = static_cast<size_t>(j) * static_cast<size_t>(stride);
     V w_re[kRadix], w_im[kRadix];
     for (int r = 1; r < kRadix; ++r) {
-      w_re[r] = hn::Set(d, tables.half_cos[static_cast<size_t>(r) * step]);
-      w_im[r] = hn::Set(d, tables.half_sin[static_cast<size_t>(r) * step]);
+      w_re[r] = hn::Set(d, tables.half_cos[static_cast<size_t>(r) * root]);
+      w_im[r] = hn::Set(d, tables.half_sin[static_cast<size_t>(r) * root]);
     }
     for (int group = j; group < kHalfPoints; group += kRadix * length) {
       float* re = s.re + group * lanes;

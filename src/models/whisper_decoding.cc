@@ -52,7 +52,8 @@ void WhisperDecoding::Encode(std::span<const Utterance> group, Workspace& worksp
   model_.encoder().Run({starts, dims.mels, offsets}, windows, workspace, encoded);
   for (size_t i = 0; i < group.size(); ++i) {
     const int64_t own = WhisperEncoder::Rows(windows[i]);
-    waiting_.push_back({group[i].id, group[i].options, model_.decoder().Listen(encoded, own, workspace)});
+    waiting_.push_back(
+        {group[i].id, model_.Translate(*group[i].options), model_.decoder().Listen(encoded, own, workspace)});
     live_.push_back({group[i].id, group[i].options});
     encoded += own * dims.width;
   }
@@ -61,9 +62,8 @@ void WhisperDecoding::Encode(std::span<const Utterance> group, Workspace& worksp
 void WhisperDecoding::LetIn(std::vector<Finished>& finished) {
   while (!waiting_.empty()) {
     Waiting& next = waiting_.front();
-    absl::StatusOr<WhisperDecodeOptions> options = model_.Translate(*next.options);
-    absl::Status admitted = options.status();
-    if (options.ok()) admitted = batch_.Admit(next.id, next.memory, *std::move(options));
+    absl::Status admitted = next.options.status();
+    if (admitted.ok()) admitted = batch_.Admit(next.id, next.memory, *next.options);
     if (absl::IsResourceExhausted(admitted)) return;
     if (!admitted.ok()) {
       finished.push_back({next.id, admitted});

@@ -35,7 +35,7 @@ class WhisperDecoding final : public Decoding {
   };
   struct Waiting {
     int64_t id;
-    const SearchOptions* options;
+    absl::StatusOr<WhisperDecodeOptions> options;
     CrossMemory memory;
   };
 
