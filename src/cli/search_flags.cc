@@ -2,8 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <limits>
-#include <utility>
+#include "cli/number_check.h"
 
 namespace tutti {
 namespace {
@@ -15,9 +14,9 @@ void AddText(CLI::App& app, const char* name, std::string& to, const char* value
 }
 
 template <typename T>
-void AddNumber(CLI::App& app, const char* name, T& to, T least, T most, const char* value, const char* help) {
+void AddNumber(CLI::App& app, const char* name, T& to, double least, double most, const char* value, const char* help) {
   app.add_option(name, to, help)
-      ->check(CLI::Range(least, most))
+      ->check(NumberBetween(least, most))
       ->option_text(value)
       ->default_str(fmt::format("{}", to))
       ->group(kSearchGroup);
@@ -26,7 +25,7 @@ void AddNumber(CLI::App& app, const char* name, T& to, T least, T most, const ch
 }  // namespace
 
 void SearchFlags::AddTo(CLI::App& app) {
-  constexpr float kAny = 1e6F;
+  constexpr double kAny = 1e6;
   AddText(app, "--language", options_.language, "CODE",
           "the language that is spoken, as en or zh; the model finds it for each segment where none is given");
   app.add_option("--task", task_, "write what is said, or its translation into English")
@@ -36,16 +35,16 @@ void SearchFlags::AddTo(CLI::App& app) {
       ->group(kSearchGroup);
   AddNumber(app, "--beam-size", options_.beam_size, 1, 100, "N",
             "hypotheses that are followed; 1 is greedy and fastest");
-  AddNumber(app, "--patience", options_.patience, 0.01F, 100.0F, "X", "ends the search after X times as many of them");
+  AddNumber(app, "--patience", options_.patience, 0.01, 100, "X", "ends the search after X times as many of them");
   AddNumber(app, "--length-penalty", options_.length_penalty, -kAny, kAny, "X",
             "a hypothesis counts by its log-probability / tokens ^ X");
-  AddNumber(app, "--repetition-penalty", options_.repetition_penalty, 0.01F, kAny, "X",
+  AddNumber(app, "--repetition-penalty", options_.repetition_penalty, 0.01, kAny, "X",
             "above 1: what was said before is less likely");
   AddNumber(app, "--no-repeat-ngram-size", options_.no_repeat_ngram_size, 0, 448, "N",
             "no N tokens stand twice in a segment's text; 0: they may");
-  AddNumber(app, "--no-speech-threshold", options_.no_speech_threshold, 0.0F, 1.0F, "P",
+  AddNumber(app, "--no-speech-threshold", options_.no_speech_threshold, 0, 1, "P",
             "a segment more likely silent than P, and unlikely as text, has none");
-  AddNumber(app, "--log-prob-threshold", options_.log_prob_threshold, -kAny, 0.0F, "X",
+  AddNumber(app, "--log-prob-threshold", options_.log_prob_threshold, -kAny, 0, "X",
             "text of a lower mean log-probability is unlikely");
   AddText(app, "--initial-prompt", options_.initial_prompt, "TEXT", "text that is taken to stand before each segment");
   AddText(app, "--hotwords", options_.hotwords, "WORDS", "words to expect, where there is no --initial-prompt");

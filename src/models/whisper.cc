@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/text.h"
 #include "models/whisper_decoding.h"
 
 namespace tutti {
@@ -130,10 +131,8 @@ void Whisper::Recognise(const ScatteredBatch& features, Workspace& workspace, st
 
 SegmentText Whisper::Text(const Hypothesis& hypothesis) const {
   SegmentText result;
-  result.text = package_.bpe.Text(hypothesis.ids);
-  const size_t begin = result.text.find_first_not_of(' ');
-  result.text.erase(0, std::min(begin, result.text.size()));
-  result.text.erase(result.text.find_last_not_of(' ') + 1);
+  const std::string spaced = package_.bpe.Text(hypothesis.ids);
+  result.text = WithoutSpacesAround(spaced);
   // Words, each with the punctuation that is written to it.
   size_t token = 0;
   double score = 0;
