@@ -1,13 +1,61 @@
 #pragma once
 
+#include <array>
+#include <string>
+
 #include "base/status.h"
 #include "service/fields.h"
 #include "tutti/search_options.h"
 
 namespace tutti {
 
-// The fields of SearchOptions under their own names; what is not given stays. Errors are FieldErrors. Whether a model
-// takes any of them it says when it gets the request.
+// The fields of SearchOptions but `task`, by name: form fields are called so, options of the command line with dashes.
+struct SearchText {
+  const char* name;
+  std::string SearchOptions::*field;
+  const char* value;  // what a help text calls the value
+  const char* help;
+};
+inline constexpr std::array kSearchTexts = {
+    SearchText{"language", &SearchOptions::language, "CODE",
+               "the language that is spoken, as en or zh; the model finds it for each segment where none is given"},
+    SearchText{"initial_prompt", &SearchOptions::initial_prompt, "TEXT",
+               "text that is taken to stand before each segment"},
+    SearchText{"hotwords", &SearchOptions::hotwords, "WORDS", "words to expect, where there is no --initial-prompt"},
+    SearchText{"prefix", &SearchOptions::prefix, "TEXT", "how each segment's text begins"},
+};
+
+template <typename T>
+struct SearchNumber {
+  const char* name;
+  T SearchOptions::*field;
+  double least, most;
+  const char* value;
+  const char* help;
+};
+inline constexpr double kAnySearchNumber = 1e6;
+inline constexpr std::array kSearchNumbers = {
+    SearchNumber<float>{"patience", &SearchOptions::patience, 0.01, 100, "X",
+                        "ends the search after X times as many of them"},
+    SearchNumber<float>{"length_penalty", &SearchOptions::length_penalty, -kAnySearchNumber, kAnySearchNumber, "X",
+                        "a hypothesis counts by its log-probability / tokens ^ X"},
+    SearchNumber<float>{"repetition_penalty", &SearchOptions::repetition_penalty, 0.01, kAnySearchNumber, "X",
+                        "above 1: what was said before is less likely"},
+    SearchNumber<float>{"no_speech_threshold", &SearchOptions::no_speech_threshold, 0, 1, "P",
+                        "a segment more likely silent than P, and unlikely as text, has none"},
+    SearchNumber<float>{"log_prob_threshold", &SearchOptions::log_prob_threshold, -kAnySearchNumber, 0, "X",
+                        "text of a lower mean log-probability is unlikely"},
+};
+inline constexpr std::array kSearchCounts = {
+    SearchNumber<int>{"beam_size", &SearchOptions::beam_size, 1, 100, "N",
+                      "hypotheses that are followed; 1 is greedy and fastest"},
+    SearchNumber<int>{"no_repeat_ngram_size", &SearchOptions::no_repeat_ngram_size, 0, 448, "N",
+                      "no N tokens stand twice in a segment's text; 0: they may"},
+    SearchNumber<int>{"max_new_tokens", &SearchOptions::max_new_tokens, 0, 448, "N",
+                      "tokens of a segment; 0: as many as the model can"},
+};
+
+// What is not given stays. Errors are FieldErrors. Whether a model takes any of them it says when it gets the request.
 absl::Status ReadSearchOptions(const Fields& fields, SearchOptions& options);
 
 }  // namespace tutti
