@@ -59,6 +59,13 @@ int64_t Whisper::WindowFrames(int64_t frames) const {
 }
 
 absl::StatusOr<WhisperDecodeOptions> Whisper::Translate(const SearchOptions& options) const {
+  constexpr size_t kMostTemperatures = 16;
+  if (options.temperature.empty() || options.temperature.size() > kMostTemperatures) {
+    return InvalidArgument("temperature: {} of them, expected 1 to {}", options.temperature.size(), kMostTemperatures);
+  }
+  for (const float temperature : options.temperature) {
+    if (!(temperature >= 0)) return InvalidArgument("temperature: {}, expected 0 or more", temperature);
+  }
   WhisperDecodeOptions decode;
   const WhisperTokens& tokens = package_.tokens;
   const std::string_view before = options.initial_prompt.empty() ? "hotwords" : "initial_prompt";
@@ -105,8 +112,8 @@ absl::StatusOr<WhisperDecodeOptions> Whisper::Translate(const SearchOptions& opt
   return decode;
 }
 
-std::string Whisper::LanguageOf(const WhisperResult& result, const SearchOptions& options) const {
-  const auto found = std::ranges::find(package_.languages, result.language, &WhisperLanguage::token);
+std::string Whisper::LanguageOf(int32_t language, const SearchOptions& options) const {
+  const auto found = std::ranges::find(package_.languages, language, &WhisperLanguage::token);
   if (found != package_.languages.end()) return found->code;
   return package_.is_multilingual ? options.language : "en";
 }
@@ -118,6 +125,10 @@ std::string Whisper::PlainText(std::span<const int32_t> tokens) const {
 absl::Status Whisper::Check(const SearchOptions& options) const {
   TUTTI_ASSIGN_OR_RETURN(WhisperDecodeOptions decode, Translate(options));
   KvPool pool = decoder_.MakePool(0);
+  TUTTI_RETURN_IF_ERROR(WhisperSearch::Create(vocabulary_, decoder_.dims(), decode, pool).status());
+  decode.beam_size = 1;  // as it is when text is drawn
+  decode.temperature = 1;
+  decode.best_of = options.best_of;
   return WhisperSearch::Create(vocabulary_, decoder_.dims(), std::move(decode), pool).status();
 }
 
