@@ -24,6 +24,11 @@ struct SearchOptions {
   std::string hotwords;        // likewise, where there is no initial_prompt
   std::string prefix;          // how each segment's text begins
   int max_new_tokens = 0;      // of a segment; 0: as many as the model can
+  // Seconds of speech that are joined to a window, which is what the encoder hears at a time: 10 to 30. 0, auto: up to
+  // as much as the model can take, and the encoder hears no more than is needed for the text to be as good.
+  int window_seconds = 0;
+  bool without_timestamps = true;  // a window is one segment; false: it is divided by times that the decoder makes
+  bool word_timestamps = false;    // words have times
 
   bool operator==(const SearchOptions&) const = default;
 };
