@@ -5,6 +5,7 @@
 
 #include "models/compression_ratio.h"
 #include "models/whisper.h"
+#include "models/whisper_times.h"
 
 namespace tutti {
 namespace {
@@ -32,7 +33,7 @@ void WhisperDecoding::Encode(std::span<const Utterance> group, Workspace& worksp
   for (const Utterance& utterance : group) {
     offsets.push_back(offsets.back() + utterance.rows);
     starts.push_back(utterance.features);
-    windows.push_back(model_.WindowFrames(utterance.rows));
+    windows.push_back(model_.windows().Heard(utterance.rows, utterance.options->window_seconds));
     rows += WhisperEncoder::Rows(windows.back());
   }
   const WhisperDims& dims = model_.decoder().dims();
@@ -43,7 +44,7 @@ void WhisperDecoding::Encode(std::span<const Utterance> group, Workspace& worksp
     const int64_t own = WhisperEncoder::Rows(windows[i]);
     waiting_.push_back(
         {group[i].id, model_.Translate(*group[i].options), model_.decoder().Listen(encoded, own, workspace)});
-    live_.push_back({group[i].id, group[i].options});
+    live_.push_back({group[i].id, group[i].rows, group[i].options});
     encoded += own * dims.width;
   }
 }
@@ -65,9 +66,11 @@ void WhisperDecoding::LetIn(std::vector<Finished>& finished) {
 void WhisperDecoding::Step(Workspace& workspace, std::vector<Finished>& finished) {
   LetIn(finished);
   batch_.Step(workspace);
-  for (const auto& [id, result] : batch_.TakeFinished()) {
+  for (const auto& [id, result, memory] : batch_.TakeFinished()) {
     const auto live = std::ranges::find(live_, id, &Live::id);
-    finished.push_back({id, ToHypothesis(result, *live->options)});
+    Hypothesis hypothesis = ToHypothesis(result, *live->options);
+    AddTimes(model_, memory, live->frames, *live->options, workspace, hypothesis);
+    finished.push_back({id, std::move(hypothesis)});
     live_.erase(live);
   }
 }

@@ -31,6 +31,7 @@ class WhisperDecoding final : public Decoding {
  private:
   struct Live {
     int64_t id;
+    int64_t frames;  // of features
     const SearchOptions* options;
   };
   struct Waiting {
