@@ -53,11 +53,6 @@ Whisper::Whisper(WhisperPackage package, WhisperVocabulary vocabulary, std::shar
       encoder_(std::move(encoder)),
       decoder_(std::move(decoder)) {}
 
-int64_t Whisper::WindowFrames(int64_t frames) const {
-  const int64_t half = max_frames() / 2;
-  return frames <= half ? half : max_frames();
-}
-
 absl::StatusOr<WhisperDecodeOptions> Whisper::Translate(const SearchOptions& options) const {
   constexpr size_t kMostTemperatures = 16;
   if (options.temperature.empty() || options.temperature.size() > kMostTemperatures) {
@@ -66,6 +61,7 @@ absl::StatusOr<WhisperDecodeOptions> Whisper::Translate(const SearchOptions& opt
   for (const float temperature : options.temperature) {
     if (!(temperature >= 0)) return InvalidArgument("temperature: {}, expected 0 or more", temperature);
   }
+  TUTTI_RETURN_IF_ERROR(WhisperWindows::Check(options.window_seconds));
   WhisperDecodeOptions decode;
   const WhisperTokens& tokens = package_.tokens;
   const std::string_view before = options.initial_prompt.empty() ? "hotwords" : "initial_prompt";
@@ -96,8 +92,11 @@ absl::StatusOr<WhisperDecodeOptions> Whisper::Translate(const SearchOptions& opt
   } else if (!options.language.empty() && options.language != "en") {
     return InvalidArgument("language: \"{}\", but the model knows English only; expected en", options.language);
   }
-  decode.prompt.push_back(tokens.no_times);
+  if (options.without_timestamps) decode.prompt.push_back(tokens.no_times);
   TUTTI_ASSIGN_OR_RETURN(decode.prefix, EncodeWords(package_.bpe, "prefix", options.prefix));
+  if (!options.without_timestamps && !decode.prefix.empty()) {
+    decode.prefix.insert(decode.prefix.begin(), tokens.first_time);
+  }
   decode.beam_size = options.beam_size;
   decode.patience = options.patience;
   decode.length_penalty = options.length_penalty;
@@ -177,6 +176,30 @@ SegmentText Whisper::Text(const Hypothesis& hypothesis) const {
   end_unit();
   std::erase_if(result.units, [](const TextUnit& unit) { return unit.text.empty(); });
   return result;
+}
+
+std::vector<SegmentText> Whisper::Texts(const Hypothesis& hypothesis) const {
+  if (hypothesis.parts.empty()) return {Text(hypothesis)};
+  std::vector<SegmentText> texts;
+  const std::span ids(hypothesis.ids);
+  size_t first_id = 0, first_word = 0;
+  for (const Hypothesis::Part& part : hypothesis.parts) {
+    SegmentText& text = texts.emplace_back();
+    if (hypothesis.words.empty()) {
+      const auto own = ids.subspan(first_id, part.ids);
+      const std::span scores = std::span(hypothesis.scores).subspan(first_id, part.ids);
+      text = Text({{own.begin(), own.end()}, {scores.begin(), scores.end()}, {}});
+    } else {
+      text.text = PlainText(ids.subspan(first_id, part.ids));
+      const std::span words = std::span(hypothesis.words).subspan(first_word, part.words);
+      text.units.assign(words.begin(), words.end());
+    }
+    text.start_ms = part.start_ms;
+    text.end_ms = part.end_ms;
+    first_id += part.ids;
+    first_word += part.words;
+  }
+  return texts;
 }
 
 }  // namespace tutti

@@ -7,6 +7,7 @@
 #include "models/compression_ratio.h"
 #include "models/token_loop.h"
 #include "models/whisper.h"
+#include "models/whisper_times.h"
 
 namespace tutti {
 namespace {
@@ -34,7 +35,7 @@ void WhisperDecoding::Encode(std::span<const Utterance> group, Workspace& worksp
   for (const Utterance& utterance : group) {
     offsets.push_back(offsets.back() + utterance.rows);
     starts.push_back(utterance.features);
-    windows.push_back(model_.WindowFrames(utterance.rows));
+    windows.push_back(model_.windows().Heard(utterance.rows, utterance.options->window_seconds));
     rows += WhisperEncoder::Rows(windows.back());
   }
   const WhisperDims& dims = model_.decoder().dims();
@@ -45,7 +46,7 @@ void WhisperDecoding::Encode(std::span<const Utterance> group, Workspace& worksp
     const auto& [id, features, frames, options] = group[i];
     const int64_t own = WhisperEncoder::Rows(windows[i]);
     absl::StatusOr<WhisperDecodeOptions> decode = model_.Translate(*options);
-    Live& live = live_.emplace_back(Live{id, options, nullptr});
+    Live& live = live_.emplace_back(Live{id, frames, options, nullptr});
     if (decode.ok()) {
       live.fallback = std::make_unique<WhisperFallback>(
           *options, *std::move(decode), model_.vocabulary().start,
@@ -82,7 +83,9 @@ void WhisperDecoding::Step(Workspace& workspace, std::vector<Finished>& finished
       waiting_.push_front({id, fallback.decode(), std::move(memory)});
       continue;
     }
-    finished.push_back({id, ToHypothesis(*live->options, fallback)});
+    Hypothesis hypothesis = ToHypothesis(*live->options, fallback);
+    AddTimes(model_, memory, live->frames, *live->options, workspace, hypothesis);
+    finished.push_back({id, std::move(hypothesis)});
     live_.erase(live);
   }
 }

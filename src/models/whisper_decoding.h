@@ -34,6 +34,7 @@ class WhisperDecoding final : public Decoding {
  private:
   struct Live {
     int64_t id;
+    int64_t frames;  // of features
     const SearchOptions* options;
     std::unique_ptr<WhisperFallback> fallback;  // null where the model cannot serve the options
   };

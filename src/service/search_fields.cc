@@ -42,6 +42,13 @@ absl::Status ReadSearchOptions(const Fields& fields, SearchOptions& options) {
   for (const SearchSwitch& one : kSearchSwitches) {
     TUTTI_ASSIGN_OR_RETURN(options.*one.field, fields.Bool(one.name, options.*one.field));
   }
+  for (const SearchChoice& choice : kSearchChoices) {
+    std::vector<std::string> names;
+    for (const auto& [name, value] : choice.choices) names.emplace_back(name);
+    TUTTI_ASSIGN_OR_RETURN(const std::string chosen, fields.Choice(choice.name, names));
+    if (!fields.Has(choice.name)) continue;
+    options.*choice.field = choice.choices[static_cast<size_t>(std::ranges::find(names, chosen) - names.begin())].second;
+  }
   TUTTI_ASSIGN_OR_RETURN(const std::string task, fields.Choice("task", {"transcribe", "translate"}));
   if (fields.Has("task")) options.task = task == "translate" ? Task::kTranslate : Task::kTranscribe;
   return absl::OkStatus();
