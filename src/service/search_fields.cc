@@ -47,7 +47,8 @@ absl::Status ReadSearchOptions(const Fields& fields, SearchOptions& options) {
     for (const auto& [name, value] : choice.choices) names.emplace_back(name);
     TUTTI_ASSIGN_OR_RETURN(const std::string chosen, fields.Choice(choice.name, names));
     if (!fields.Has(choice.name)) continue;
-    options.*choice.field = choice.choices[static_cast<size_t>(std::ranges::find(names, chosen) - names.begin())].second;
+    options.*choice.field =
+        choice.choices[static_cast<size_t>(std::ranges::find(names, chosen) - names.begin())].second;
   }
   TUTTI_ASSIGN_OR_RETURN(const std::string task, fields.Choice("task", {"transcribe", "translate"}));
   if (fields.Has("task")) options.task = task == "translate" ? Task::kTranslate : Task::kTranscribe;

@@ -71,8 +71,9 @@ struct SearchList {
   const char* help;
 };
 inline constexpr std::array kSearchLists = {
-    SearchList{"temperature", &SearchOptions::temperature, 0, 100, "X,…",
-               "unlikely text is looked for again at the next of these; 0 is the likeliest text, above it text is drawn"},
+    SearchList{
+        "temperature", &SearchOptions::temperature, 0, 100, "X,…",
+        "unlikely text is looked for again at the next of these; 0 is the likeliest text, above it text is drawn"},
 };
 
 struct SearchSwitch {
