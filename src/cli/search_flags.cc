@@ -1,8 +1,12 @@
 #include "cli/search_flags.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <map>
+#include <string_view>
+#include <vector>
 
 #include "cli/number_check.h"
 #include "service/search_fields.h"
@@ -41,6 +45,30 @@ void SearchFlags::AddTo(CLI::App& app) {
       ->group(kSearchGroup);
   for (const auto& count : kSearchCounts) AddNumber(app, count, options_);
   for (const auto& number : kSearchNumbers) AddNumber(app, number, options_);
+  for (const SearchList& list : kSearchLists) {
+    app.add_option(OptionName(list.name), options_.*list.field, list.help)
+        ->delimiter(',')
+        ->allow_extra_args(false)
+        ->check(NumberBetween(list.least, list.most))
+        ->option_text(list.value)
+        ->default_str(fmt::format("{}", fmt::join(options_.*list.field, ",")))
+        ->group(kSearchGroup);
+  }
+  for (const SearchChoice& choice : kSearchChoices) {
+    const std::map<std::string, int> values(choice.choices.begin(), choice.choices.end());
+    std::vector<std::string_view> names;
+    for (const auto& [name, value] : choice.choices) names.emplace_back(name);
+    app.add_option_function<std::string>(
+           OptionName(choice.name),
+           [this, &choice, values](const std::string& name) { options_.*choice.field = values.at(name); }, choice.help)
+        ->check(CLI::IsMember(names))
+        ->option_text(fmt::format("{}", fmt::join(names, "|")))
+        ->default_str(std::string(names.front()))
+        ->group(kSearchGroup);
+  }
+  for (const SearchSwitch& one : kSearchSwitches) {
+    app.add_flag(OptionName(one.name), options_.*one.field, one.help)->group(kSearchGroup);
+  }
 }
 
 SearchOptions SearchFlags::options() const {

@@ -28,8 +28,10 @@ class Feed {
   int64_t size() const { return size_; }  // bytes of the input, to compare: how much work it is; 0 when not known
   bool begun() const { return decoder_ != nullptr; }
 
-  // False while the segment that comes next has no room in the queue.
+  // False while the segment that comes next has no room in the queue, or waits for the text before it.
   bool can_run() const;
+  // The next segment is told what was said in the last one, which is not found yet.
+  bool waits_for_text() const;
 
   // Queues what was cut as far as there is room; with all of it gone, decodes on. False when nothing is left to do:
   // the last segment is queued, or the request has ended.
@@ -42,7 +44,7 @@ class Feed {
   // The segmenter's segments, in their order; those of a channel that the model wants joined wait for the next ones.
   void Cut(VadSegment segment, int channel, std::span<const float> samples);
   void CutJoined(int channel);
-  void Queue(VadSegment segment, int channel, std::span<const float> samples);
+  void Queue(std::vector<VadSegment> pieces, int channel, std::span<const float> samples);
 
   const std::shared_ptr<Request> request_;
   const AudioInput input_;
@@ -56,13 +58,14 @@ class Feed {
   std::vector<std::vector<float>> pieces_;
   // Stretches of speech that go on as one segment.
   struct Joined {
-    VadSegment span = {};
+    std::vector<VadSegment> pieces;
     std::vector<float> samples;
   };
   std::vector<Joined> joined_;                      // one a channel
   std::deque<std::unique_ptr<QueuedSegment>> cut_;  // no room yet
   int64_t samples_ = 0;                             // decoded, of each channel
   Recording recording_;
+  int64_t queued_ = 0;  // segments
   bool ended_ = false;  // decoded to the end
 };
 

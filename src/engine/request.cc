@@ -3,12 +3,36 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
+#include <map>
+#include <string_view>
 #include <tuple>
 #include <utility>
 
 #include "pipeline/text_join.h"
 
 namespace tutti {
+namespace {
+
+void TellLanguage(Transcript& transcript) {
+  struct Share {
+    double ms = 0, probability = 0;  // of speech; summed over it
+  };
+  std::map<std::string_view, Share> shares;
+  for (const Segment& segment : transcript.segments) {
+    if (segment.language.empty() || segment.text.empty()) continue;
+    const auto ms = static_cast<double>(std::max<int64_t>(segment.end_ms - segment.start_ms, 1));
+    Share& share = shares[segment.language];
+    share.ms += ms;
+    share.probability += ms * static_cast<double>(segment.language_probability.value_or(0));
+  }
+  if (shares.empty()) return;
+  const auto& [language, share] = *std::ranges::max_element(shares, {}, [](const auto& one) { return one.second.ms; });
+  transcript.language = language;
+  transcript.language_probability = static_cast<float>(share.probability / share.ms);
+}
+
+}  // namespace
 
 Request::Request(Identity identity, TranscribeOptions options, Recognizer::OnDone on_done,
                  std::weak_ptr<RequestObserver> observer, SyncPoints* sync_points)
@@ -71,13 +95,13 @@ void Request::FeedingDone(const Recording& recording) {
   Finish(std::move(transcript));
 }
 
-void Request::AddSegment(int64_t number, Segment segment, double seconds) {
+void Request::AddSegment(int64_t number, std::vector<Segment> parts, double seconds) {
   Transcript transcript;
   bool last = false;
   {
     MutexLock lock(mu_);
-    if (options_.on_segment) untold_.emplace(number, segment);
-    transcript_.segments.push_back(std::move(segment));
+    if (options_.on_segment) untold_.emplace(number, parts);
+    segments_.emplace(number, std::move(parts));
     transcript_.timings.recognise += seconds;
     ++finished_segments_;
     ++progress_.segments_done;
@@ -86,6 +110,21 @@ void Request::AddSegment(int64_t number, Segment segment, double seconds) {
   }
   Report();
   if (last) Finish(std::move(transcript));
+}
+
+void Request::Heard(int channel, const Hypothesis& hypothesis) {
+  MutexLock lock(mu_);
+  previous_text_.Add(channel, hypothesis, options_.search.prompt_reset_on_temperature);
+}
+
+std::vector<int32_t> Request::TextBefore(int channel) const {
+  MutexLock lock(mu_);
+  return previous_text_.Of(channel);
+}
+
+int64_t Request::finished_segments() const {
+  MutexLock lock(mu_);
+  return finished_segments_;
 }
 
 void Request::Relay(const Progress& progress) {
@@ -99,7 +138,7 @@ void Request::Relay(const Progress& progress) {
 void Request::Relay(int64_t number, Segment segment) {
   {
     MutexLock lock(mu_);
-    untold_.emplace(number, std::move(segment));
+    untold_[number].push_back(std::move(segment));
   }
   Report();
 }
@@ -114,10 +153,15 @@ Transcript Request::Assemble() {
   transcript.file = identity_.name;
   transcript.model = identity_.model;
   transcript.compute_type = identity_.compute_type;
-  std::ranges::sort(transcript.segments, {}, [](const Segment& segment) {
+  for (auto& [number, parts] : segments_) {
+    std::ranges::move(parts, std::back_inserter(transcript.segments));
+  }
+  segments_.clear();
+  std::ranges::stable_sort(transcript.segments, {}, [](const Segment& segment) {
     return std::tuple(segment.start_ms, segment.channel, segment.end_ms);
   });
   for (const Segment& segment : transcript.segments) AppendText(segment.text, transcript.text);
+  TellLanguage(transcript);
   transcript.timings.wall = std::chrono::duration<double>(std::chrono::steady_clock::now() - submitted_).count();
   return transcript;
 }
@@ -140,7 +184,7 @@ void Request::Report() {
     MutexLock lock(mu_);
     progress = progress_;
     for (auto next = untold_.begin(); next != untold_.end() && next->first == next_untold_; ++next_untold_) {
-      segments.push_back(std::move(next->second));
+      std::ranges::move(next->second, std::back_inserter(segments));
       next = untold_.erase(next);
     }
   }

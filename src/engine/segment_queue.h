@@ -12,18 +12,19 @@
 #include "absl/status/status.h"
 #include "base/mutex.h"
 #include "engine/request.h"
+#include "tutti/vad.h"
 
 namespace tutti {
 
 // A stretch of speech on its way to a worker.
 struct QueuedSegment {
   std::shared_ptr<Request> request;
-  int64_t number = 0;  // what Request::ExpectSegment returned
-  int64_t start_ms = 0;
-  int64_t end_ms = 0;
+  int64_t number = 0;              // what Request::ExpectSegment returned
+  std::vector<VadSegment> pieces;  // of the recording, joined; one at least, in order
   int channel = 0;
-  int64_t rows = 0;             // LFR frames, 60 ms each
-  std::vector<float> features;  // [rows, width]
+  int64_t rows = 0;                    // LFR frames, 60 ms each
+  std::vector<float> features;         // [rows, width]
+  std::vector<int32_t> previous = {};  // ids of the text that stands before it, where the search is told so
 
   int64_t bytes() const { return static_cast<int64_t>(features.size() * sizeof(float)); }
   bool interactive() const { return request->options().priority == Priority::kInteractive; }

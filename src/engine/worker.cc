@@ -7,6 +7,7 @@
 #include "base/status.h"
 #include "engine/cpu_clock.h"
 #include "engine/no_throw.h"
+#include "engine/speech_map.h"
 
 namespace tutti {
 
@@ -41,7 +42,8 @@ void Worker::Admit(std::span<const Live> some) {
   utterances_.clear();
   for (const Live& one : some) {
     const QueuedSegment& segment = *one.segment;
-    utterances_.push_back({one.id, segment.features.data(), segment.rows, &segment.request->options().search});
+    utterances_.push_back(
+        {one.id, segment.features.data(), segment.rows, &segment.request->options().search, segment.previous});
   }
   decoding_->Admit(utterances_, workspace_);
 }
@@ -52,21 +54,27 @@ void Worker::Step() {
   if (finished_.empty()) return;
   ReachSyncPoint(sync_points_, "Worker:network_done");
   const auto find = [this](int64_t id) { return std::ranges::find(live_, id, &Live::id); };
-  std::vector<absl::StatusOr<Segment>> segments;
+  std::vector<absl::StatusOr<std::vector<Segment>>> segments;
   for (const auto& [id, hypothesis] : finished_) {
-    segments.push_back(hypothesis.ok() ? absl::StatusOr<Segment>(ToSegment(*find(id)->segment, *hypothesis))
-                                       : hypothesis.status());
+    if (hypothesis.ok()) {
+      segments.emplace_back(ToSegments(*find(id)->segment, *hypothesis));
+    } else {
+      segments.emplace_back(hypothesis.status());
+    }
   }
   // From here on nothing fails: a segment must not be reported twice.
   for (size_t i = 0; i < finished_.size(); ++i) {
     const auto one = find(finished_[i].id);
     Request& request = *one->segment->request;
+    const bool is_waited_for = request.options().search.condition_on_previous_text;
     if (segments[i].ok()) {
+      if (is_waited_for) request.Heard(one->segment->channel, *finished_[i].hypothesis);
       request.AddSegment(one->segment->number, *std::move(segments[i]), one->seconds);
     } else {
       request.Fail(segments[i].status());
     }
     live_.erase(one);
+    if (is_waited_for) on_heard_();
   }
 }
 
@@ -99,7 +107,10 @@ void Worker::Attempt(const std::function<void()>& work) {
 void Worker::RunOneByOne(const absl::Status& why) {
   decoding_->Clear();
   std::vector<Live> all = std::exchange(live_, {});
-  if (all.size() == 1) return all.front().segment->request->Fail(why);
+  if (all.size() == 1) {
+    all.front().segment->request->Fail(why);
+    return on_heard_();  // nothing will be
+  }
   // Whoever is to blame, the others shall not suffer.
   for (Live& one : all) {
     live_.push_back(std::move(one));
@@ -117,17 +128,38 @@ int64_t Worker::live_rows() const {
   return rows;
 }
 
-Segment Worker::ToSegment(const QueuedSegment& queued, const Hypothesis& hypothesis) const {
-  const auto in_recording = [&queued](int64_t ms) {
-    return ms < 0 ? std::nullopt : std::optional(queued.start_ms + ms);
-  };
-  SegmentText text = parts_.asr->Text(hypothesis);
-  Segment segment{queued.start_ms, queued.end_ms, queued.channel, std::move(text.text), {}};
-  for (TextUnit& unit : text.units) {
-    segment.tokens.push_back(
-        {std::move(unit.text), in_recording(unit.start_ms), in_recording(unit.end_ms), unit.score});
+std::vector<Segment> Worker::ToSegments(const QueuedSegment& queued, const Hypothesis& hypothesis) const {
+  const SpeechMap map(queued.pieces);
+  std::vector<Segment> segments;
+  for (SegmentText& text : parts_.asr->Texts(hypothesis)) {
+    Segment& segment = segments.emplace_back();
+    segment.start_ms = map.Start(std::max<int64_t>(text.start_ms, 0));
+    segment.end_ms = map.End(text.end_ms < 0 ? map.duration_ms() : text.end_ms);
+    segment.channel = queued.channel;
+    segment.text = std::move(text.text);
+    for (TextUnit& unit : text.units) {
+      Token& token = segment.tokens.emplace_back();
+      if (unit.start_ms >= 0 && unit.end_ms >= 0) {
+        const VadSegment span = map.Word(unit.start_ms, unit.end_ms);
+        token.start_ms = span.start_ms;
+        token.end_ms = span.end_ms;
+      }
+      token.text = std::move(unit.text);
+      token.score = unit.score;
+    }
+    // A part whose words have times begins and ends with them.
+    if (text.start_ms >= 0 && !segment.tokens.empty()) {
+      segment.start_ms = segment.tokens.front().start_ms.value_or(segment.start_ms);
+      segment.end_ms = segment.tokens.back().end_ms.value_or(segment.end_ms);
+    }
+    segment.avg_logprob = hypothesis.avg_logprob;
+    segment.no_speech_prob = hypothesis.no_speech_prob;
+    segment.compression_ratio = hypothesis.compression_ratio;
+    segment.temperature = hypothesis.temperature;
+    segment.language = hypothesis.language;
+    segment.language_probability = hypothesis.language_probability;
   }
-  return segment;
+  return segments;
 }
 
 }  // namespace tutti

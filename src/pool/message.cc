@@ -48,7 +48,10 @@ template <typename Archive>
 void Fields(Archive& a, SearchOptions& m) {
   a(m.language), a.Enum(m.task, Task::kTranslate), a(m.beam_size), a(m.patience), a(m.length_penalty);
   a(m.repetition_penalty), a(m.no_repeat_ngram_size), a(m.no_speech_threshold), a(m.log_prob_threshold);
+  a(m.compression_ratio_threshold), a(m.temperature), a(m.best_of);
   a(m.initial_prompt), a(m.hotwords), a(m.prefix), a(m.max_new_tokens);
+  a(m.condition_on_previous_text), a(m.prompt_reset_on_temperature);
+  a(m.window_seconds), a(m.without_timestamps), a(m.word_timestamps);
 }
 template <typename Archive>
 void Fields(Archive& a, TranscribeOptions& m) {
@@ -67,6 +70,8 @@ void Fields(Archive& a, Token& m) {
 template <typename Archive>
 void Fields(Archive& a, Segment& m) {
   a(m.start_ms), a(m.end_ms), a(m.channel), a(m.text), a(m.tokens);
+  a(m.avg_logprob), a(m.no_speech_prob), a(m.compression_ratio), a(m.temperature);
+  a(m.language), a(m.language_probability);
 }
 template <typename Archive>
 void Fields(Archive& a, Timings& m) {
@@ -75,7 +80,7 @@ void Fields(Archive& a, Timings& m) {
 template <typename Archive>
 void Fields(Archive& a, Transcript& m) {
   a(m.file), a(m.duration_ms), a(m.channels), a(m.text), a(m.segments), a(m.truncated), a(m.model), a(m.compute_type);
-  a(m.timings);
+  a(m.language), a(m.language_probability), a(m.timings);
 }
 
 template <typename Archive>

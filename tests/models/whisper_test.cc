@@ -5,11 +5,14 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "models/compression_ratio.h"
 #include "models/decoding.h"
+#include "models/whisper_segments.h"
 #include "tests/support/wav.h"
 #include "tests/support/whisper.h"
 
@@ -65,6 +68,7 @@ class WhisperTest : public ::testing::Test {
     options.language = "en";
     options.beam_size = 1;
     options.no_speech_threshold = 1;
+    options.temperature = {0};
     return options;
   }
 
@@ -128,6 +132,62 @@ TEST_F(WhisperTest, AnUnlikelyTextOfAWindowThatIsLikelySilentIsNone) {
   EXPECT_FALSE(Alone(0, options).ids.empty());
 }
 
+// Fixtures' texts are at -2: each search fails, and all temperatures are tried.
+TEST_F(WhisperTest, AnUnlikelyTextIsLookedForAgainAtEachTemperatureAndTheLikeliestIsTaken) {
+  SearchOptions options = Greedy();
+  const Hypothesis first = Alone(0, options);
+  EXPECT_EQ(first.temperature, 0.0F);
+  options.temperature = {0, 0.5F};
+  const Hypothesis again = Alone(0, options);
+  EXPECT_EQ(again.temperature, 0.5F);
+  EXPECT_GE(*again.avg_logprob, *first.avg_logprob);
+  EXPECT_EQ(again.no_speech_prob, first.no_speech_prob) << "it is the same window";
+  options.temperature = {0.5F};
+  const Hypothesis drawn = Alone(0, options);
+  EXPECT_NE(drawn.ids, first.ids);
+  EXPECT_EQ(again.ids, *drawn.avg_logprob > *first.avg_logprob ? drawn.ids : first.ids);
+  options.temperature = {0, 0.5F};
+  options.log_prob_threshold = -10;
+  EXPECT_EQ(Alone(0, options).temperature, 0.0F);
+  options.compression_ratio_threshold = 0;
+  EXPECT_EQ(Alone(0, options).temperature, 0.5F) << "any text repeats itself more than that";
+}
+
+TEST_F(WhisperTest, DrawsDoNotDependOnNeighbours) {
+  SearchOptions options;
+  options.no_speech_threshold = 1;
+  options.best_of = 3;
+  SearchOptions found = options;  // the language too, once
+  options.language = "en";
+  const Hypothesis first = Alone(0, options), second = Alone(1, found);
+  EXPECT_EQ(first.temperature, 1.0F);
+  EXPECT_EQ(second.language, "zh");
+  const auto decoding = model_->NewDecoding();
+  std::vector<Decoding::Finished> finished;
+  decoding->Admit({{Clip(1, found)}}, workspace_);
+  for (int i = 0; i < 30; ++i) decoding->Step(workspace_, finished);
+  decoding->Admit({{Clip(0, options)}}, workspace_);
+  while (!decoding->empty()) decoding->Step(workspace_, finished);
+  ASSERT_EQ(finished.size(), 2U);
+  for (const auto& [id, hypothesis] : finished) {
+    const Hypothesis& alone = id == 0 ? first : second;
+    EXPECT_EQ(hypothesis->ids, alone.ids);
+    EXPECT_EQ(hypothesis->avg_logprob, alone.avg_logprob);
+    EXPECT_EQ(hypothesis->language_probability, alone.language_probability);
+  }
+}
+
+TEST_F(WhisperTest, SaysHowSureItIs) {
+  const Hypothesis hypothesis = Alone(0, Greedy());
+  const auto expected = ReadJson(kWhisperTiny + "expected.json")["clip_a"]["cases"]["greedy"];
+  const auto length = static_cast<float>(hypothesis.ids.size());
+  EXPECT_NEAR(*hypothesis.avg_logprob, expected["scores"][0].get<float>() * length / (length + 1), 1e-3);
+  EXPECT_NEAR(*hypothesis.no_speech_prob, expected["no_speech_prob"].get<float>(), 1e-4);
+  EXPECT_EQ(hypothesis.compression_ratio, CompressionRatio(model_->PlainText(hypothesis.ids)));
+  EXPECT_EQ(hypothesis.language, "en");
+  EXPECT_EQ(hypothesis.language_probability, 1.0F) << "it was given";
+}
+
 TEST_F(WhisperTest, RecognisesABatchInTheDefaultOptions) {
   std::vector<const float*> starts = {features_[1].data(), nullptr};
   const int64_t rows = static_cast<int64_t>(features_[1].size()) / 80;
@@ -139,11 +199,108 @@ TEST_F(WhisperTest, RecognisesABatchInTheDefaultOptions) {
   EXPECT_TRUE(hypotheses[1].ids.empty()) << "a segment without rows has no text";
 }
 
-TEST_F(WhisperTest, PutsFramesIntoHalfAWindowOrAWholeOne) {
-  EXPECT_EQ(model_->WindowFrames(1), 500);
-  EXPECT_EQ(model_->WindowFrames(500), 500);
-  EXPECT_EQ(model_->WindowFrames(501), 1000);
-  EXPECT_EQ(model_->max_segment_ms(), 10'000);
+TEST_F(WhisperTest, WantsSpeechInWindowsThatItsPositionsCanHold) {
+  SearchOptions options;
+  EXPECT_EQ(model_->max_segment_ms(options), 10'000);
+  EXPECT_EQ(model_->join_ms(options), 10'000);
+  options.window_seconds = 15;
+  EXPECT_EQ(model_->join_ms(options), 10'000);
+}
+
+TEST_F(WhisperTest, AWindowOfAGivenLengthIsHeardWithTheZerosBehindTheSpeech) {
+  // Half of the positions are enough for clip_b by itself.
+  SearchOptions options = Greedy();
+  const Hypothesis half = Alone(1, options);
+  options.window_seconds = 10;
+  const Hypothesis whole = Alone(1, options);
+  EXPECT_NE(whole.avg_logprob, half.avg_logprob);
+  EXPECT_EQ(whole.avg_logprob, Alone(1, options).avg_logprob);
+}
+
+TEST_F(WhisperTest, DividesAWindowAtTheTimesThatItFinds) {
+  SearchOptions options = Greedy();
+  options.without_timestamps = false;
+  for (const size_t clip : {0U, 1U}) {
+    const std::string name = clip == 0 ? "clip_a" : "clip_b";
+    const Hypothesis found = Alone(clip, options);
+    const auto tokens = Expected(name, "greedy with times");
+    const int64_t window_ms = static_cast<int64_t>(features_[clip].size()) / 80 * 10;
+    const auto stretches = DivideByTimes(tokens, model_->vocabulary(), window_ms);
+    const auto texts = model_->Texts(found);
+    ASSERT_EQ(texts.size(), stretches.size()) << name;
+    std::vector<int32_t> words;
+    for (size_t i = 0; i < texts.size(); ++i) {
+      EXPECT_EQ(texts[i].text, model_->PlainText(stretches[i].words)) << name << ", " << i;
+      EXPECT_EQ(texts[i].start_ms, stretches[i].start_ms) << name << ", " << i;
+      EXPECT_EQ(texts[i].end_ms, stretches[i].end_ms) << name << ", " << i;
+      for (const TextUnit& unit : texts[i].units) EXPECT_EQ(unit.start_ms, -1);
+      words.insert(words.end(), stretches[i].words.begin(), stretches[i].words.end());
+    }
+    EXPECT_EQ(found.ids, words) << "times are no words";
+    EXPECT_EQ(found.scores.size(), words.size());
+  }
+}
+
+TEST_F(WhisperTest, APrefixStandsBehindTheFirstTime) {
+  SearchOptions options = Greedy();
+  options.prefix = "So";
+  const auto prefix = model_->Translate(options)->prefix;
+  options.without_timestamps = false;
+  const auto decode = model_->Translate(options);
+  EXPECT_NE(decode->prompt.back(), model_->vocabulary().no_timestamps);
+  ASSERT_EQ(decode->prefix.size(), prefix.size() + 1);
+  EXPECT_EQ(decode->prefix.front(), model_->vocabulary().first_time);
+  EXPECT_TRUE(model_->Texts(Alone(1, options)).front().text.starts_with("So"));
+}
+
+TEST_F(WhisperTest, WordsHaveTimesAndProbabilitiesWhereTheyAreAskedFor) {
+  SearchOptions options = Greedy();
+  EXPECT_TRUE(Alone(1, options).words.empty());
+  options.word_timestamps = true;
+  for (const bool with_times : {false, true}) {
+    options.without_timestamps = !with_times;
+    const Hypothesis found = Alone(0, options);
+    const auto texts = model_->Texts(found);
+    EXPECT_EQ(texts.size() > 1, with_times);
+    int64_t reached_ms = 0;
+    for (const SegmentText& text : texts) {
+      ASSERT_FALSE(text.units.empty());
+      std::string spoken, written;
+      for (const TextUnit& unit : text.units) {
+        EXPECT_GE(unit.start_ms, reached_ms);
+        EXPECT_GE(unit.end_ms, unit.start_ms);
+        reached_ms = unit.end_ms;
+        EXPECT_LT(unit.score, 0);
+        spoken += unit.text;
+      }
+      std::ranges::copy_if(text.text, std::back_inserter(written), [](char c) { return c != ' '; });
+      std::erase(spoken, ' ');
+      EXPECT_EQ(spoken, written);
+    }
+    EXPECT_LE(reached_ms, static_cast<int64_t>(features_[0].size()) / 8);
+  }
+}
+
+TEST_F(WhisperTest, TimesOfWordsDoNotDependOnTheCompany) {
+  SearchOptions options = Greedy();
+  options.word_timestamps = true;
+  const Hypothesis alone = Alone(1, options);
+  ASSERT_FALSE(alone.words.empty());
+  const auto decoding = model_->NewDecoding();
+  std::vector<Decoding::Finished> finished;
+  decoding->Admit({{Clip(0, options)}}, workspace_);
+  decoding->Step(workspace_, finished);
+  decoding->Admit({{Clip(1, options)}}, workspace_);
+  while (!decoding->empty()) decoding->Step(workspace_, finished);
+  const auto other = std::ranges::find(finished, 1, &Decoding::Finished::id);
+  ASSERT_NE(other, finished.end());
+  ASSERT_EQ(other->hypothesis->words.size(), alone.words.size());
+  for (size_t i = 0; i < alone.words.size(); ++i) {
+    EXPECT_EQ(other->hypothesis->words[i].text, alone.words[i].text);
+    EXPECT_EQ(other->hypothesis->words[i].start_ms, alone.words[i].start_ms);
+    EXPECT_EQ(other->hypothesis->words[i].end_ms, alone.words[i].end_ms);
+    EXPECT_EQ(other->hypothesis->words[i].score, alone.words[i].score);
+  }
 }
 
 TEST_F(WhisperTest, RefusesWhatItCannotServeAndSaysWhatItCan) {
@@ -154,6 +311,17 @@ TEST_F(WhisperTest, RefusesWhatItCannotServeAndSaysWhatItCan) {
   options = {};
   options.beam_size = 0;
   EXPECT_THAT(Refused(options), HasSubstr("beam"));
+  options = {};
+  options.best_of = 65;
+  EXPECT_THAT(Refused(options), HasSubstr("best of 65"));
+  options = {};
+  options.temperature = {};
+  EXPECT_THAT(Refused(options), HasSubstr("temperature: 0 of them"));
+  options.temperature = {0, -1};
+  EXPECT_THAT(Refused(options), HasSubstr("temperature: -1"));
+  options = {};
+  options.window_seconds = 5;
+  EXPECT_THAT(Refused(options), HasSubstr("window_seconds: 5, expected 0 for auto, or 10 to 30"));
   options = {};
   options.initial_prompt = "broken \xFF text";
   EXPECT_THAT(Refused(options), HasSubstr("initial_prompt"));
@@ -175,6 +343,35 @@ TEST_F(WhisperTest, APromptStandsBeforeTheStart) {
             "tutti");
   options.initial_prompt = "opera";
   EXPECT_NE(model_->Translate(options)->prompt, with_hotwords->prompt) << "the prompt comes before hotwords";
+}
+
+TEST_F(WhisperTest, TheTextBeforeStandsBehindThePromptAndItsLastWordsCount) {
+  SearchOptions options = Greedy();
+  options.initial_prompt = "opera";
+  const auto prompt = model_->Translate(options)->prompt;
+  const auto start = std::ranges::find(prompt, model_->vocabulary().start) - prompt.begin();
+  std::vector<int32_t> expected(prompt.begin(), prompt.begin() + start);
+  expected.insert(expected.end(), {10, 11, 12});
+  expected.insert(expected.end(), prompt.begin() + start, prompt.end());
+  EXPECT_EQ(model_->Translate(options, std::vector<int32_t>{10, 11, 12})->prompt, expected);
+  std::vector<int32_t> much(500);
+  for (int32_t i = 0; i < 500; ++i) much[static_cast<size_t>(i)] = i;
+  const auto most = model_->Translate(options, much)->prompt;
+  EXPECT_EQ(most[0], model_->vocabulary().start_of_previous);
+  EXPECT_EQ(most[1], 500 - 223);
+  EXPECT_EQ(most[224], model_->vocabulary().start);
+}
+
+TEST_F(WhisperTest, FindsTheTokensOfCtranslate2AfterWhatWasSaidBefore) {
+  const SearchOptions options = Greedy();
+  const auto decoding = model_->NewDecoding();
+  const std::vector<int32_t> previous = {300, 301, 302};
+  Decoding::Utterance utterance = Clip(0, options);
+  utterance.previous = previous;
+  decoding->Admit({{utterance}}, workspace_);
+  std::vector<Decoding::Finished> finished;
+  while (!decoding->empty()) decoding->Step(workspace_, finished);
+  EXPECT_EQ(finished.at(0).hypothesis->ids, Expected("clip_a", "greedy after text"));
 }
 
 TEST_F(WhisperTest, TextHasUnitsAtSpacesAndAtLettersThatStandAlone) {

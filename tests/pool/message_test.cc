@@ -28,6 +28,12 @@ StartJob FullJob() {
   job.options.channels = Channels::kSplit;
   job.options.raw_format = "s16le:8000:2";
   job.options.max_segment_ms = 30'000;
+  job.options.search.temperature = {0, 0.5F};
+  job.options.search.best_of = 3;
+  job.options.search.condition_on_previous_text = true;
+  job.options.search.window_seconds = 15;
+  job.options.search.without_timestamps = false;
+  job.options.search.word_timestamps = true;
   job.options.priority = Priority::kInteractive;
   return job;
 }
@@ -67,6 +73,7 @@ TEST(PoolMessage, OptionsOfAJobArriveAsTheyWere) {
   EXPECT_EQ(job.options.vad_options->max_end_silence_time, 500);
   EXPECT_EQ(job.options.vad_options->sil_pdf_ids, (std::vector<int>{0, 3}));
   EXPECT_EQ(job.options.channels, Channels::kSplit);
+  EXPECT_EQ(job.options.search, FullJob().options.search);
   EXPECT_EQ(job.options.priority, Priority::kInteractive);
 }
 
@@ -119,6 +126,15 @@ TEST(PoolResult, ATranscriptSurvivesToTheLastBit) {
   transcript.truncated = true;
   transcript.segments.push_back({10, 900, 1, "六", {}});
   transcript.segments[0].tokens.push_back({.text = "六", .start_ms = 10, .end_ms = std::nullopt, .score = -0.1F / 3});
+  Segment& searched = transcript.segments.emplace_back(Segment{900, 1200, 0, "seven", {}});
+  searched.avg_logprob = -0.2F / 3;
+  searched.no_speech_prob = 0.1F;
+  searched.compression_ratio = 1.3F;
+  searched.temperature = 0.2F;
+  searched.language = "en";
+  searched.language_probability = 0.9F;
+  transcript.language = "zh";
+  transcript.language_probability = 0.7F;
   transcript.timings.decode = 0.1;
   bool decoded = false;
   const auto again = DecodeResult(Bytes(EncodeResult(transcript)), &decoded);
