@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "cli/number_check.h"
-#include "service/search_fields.h"
+#include "engine/search_table.h"
 
 namespace tutti {
 namespace {

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/language_names.h"
 #include "base/text.h"
 #include "models/whisper_decoding.h"
 
@@ -58,6 +59,13 @@ int64_t Whisper::WindowFrames(int64_t frames) const {
   return frames <= half ? half : max_frames();
 }
 
+std::vector<std::string> Whisper::languages() const {
+  if (!package_.is_multilingual) return {"en"};
+  std::vector<std::string> codes;
+  for (const WhisperLanguage& language : package_.languages) codes.push_back(language.code);
+  return codes;
+}
+
 absl::StatusOr<WhisperDecodeOptions> Whisper::Translate(const SearchOptions& options) const {
   WhisperDecodeOptions decode;
   const WhisperTokens& tokens = package_.tokens;
@@ -73,20 +81,19 @@ absl::StatusOr<WhisperDecodeOptions> Whisper::Translate(const SearchOptions& opt
                          previous.end() - static_cast<std::ptrdiff_t>(std::min(most, previous.size())), previous.end());
   }
   decode.prompt.push_back(tokens.start);
+  const std::string code = LanguageCode(options.language);
+  const bool any_language = code.empty() || code == "auto";
   if (package_.is_multilingual) {
-    decode.detect_language = options.language.empty();
-    const WhisperLanguage* language =
-        decode.detect_language ? &package_.languages.front() : package_.FindLanguage(options.language);
+    decode.detect_language = any_language;
+    const WhisperLanguage* language = any_language ? &package_.languages.front() : package_.FindLanguage(code);
     if (language == nullptr) {
-      std::vector<std::string_view> codes;
-      for (const WhisperLanguage& known : package_.languages) codes.push_back(known.code);
-      return InvalidArgument("language: \"{}\", expected one of {}", options.language, fmt::join(codes, ", "));
+      return InvalidArgument("language: \"{}\", expected one of {}", options.language, fmt::join(languages(), ", "));
     }
     decode.prompt.push_back(language->token);
     decode.prompt.push_back(options.task == Task::kTranslate ? tokens.translate : tokens.transcribe);
   } else if (options.task == Task::kTranslate) {
     return InvalidArgument("task: translate, but the model knows English only; expected transcribe");
-  } else if (!options.language.empty() && options.language != "en") {
+  } else if (!any_language && code != "en") {
     return InvalidArgument("language: \"{}\", but the model knows English only; expected en", options.language);
   }
   decode.prompt.push_back(tokens.no_times);

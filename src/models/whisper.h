@@ -3,7 +3,9 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/status.h"
 #include "checkpoint/model_package.h"
@@ -40,6 +42,8 @@ class Whisper final : public AsrModel {
   int64_t max_segment_ms() const override { return window_ms(max_frames()); }
   int64_t join_ms() const override { return window_ms(max_frames()); }
   bool takes_search_options() const override { return true; }
+  std::vector<std::string> languages() const override;
+  bool translates() const override { return package_.is_multilingual; }
   absl::Status Check(const SearchOptions& options) const override;
   SegmentText Text(const Hypothesis& hypothesis) const override;
 

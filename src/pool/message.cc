@@ -81,7 +81,7 @@ void Fields(Archive& a, Transcript& m) {
 template <typename Archive>
 void Fields(Archive& a, NurseryReady& m) {
   a(m.model_name), a.Enum(m.compute_type, ComputeType::kInt8), a(m.has_asr), a(m.has_vad);
-  a(m.takes_search_options);
+  a(m.takes_search_options), a(m.languages), a(m.translates);
   a(m.vad_options);
 }
 template <typename Archive>

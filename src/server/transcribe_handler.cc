@@ -66,7 +66,7 @@ absl::StatusOr<Accepted> Accept(Service& service, const HttpExchange& exchange, 
   TUTTI_ASSIGN_OR_RETURN(accepted.model, service.models->Find(fields.Text("model")));
   TUTTI_ASSIGN_OR_RETURN(
       TranscribeOptions options,
-      ReadTranscribeOptions(fields, accepted.model->recognizer->default_vad_options(), service.bounds()));
+      ReadTranscribeOptions(fields, *accepted.model->recognizer, service.bounds()));
   std::vector<std::string> names;
   for (const auto& [name, format] : kFormats) names.emplace_back(name);
   TUTTI_ASSIGN_OR_RETURN(const std::string format, fields.Choice("format", names));

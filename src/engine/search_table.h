@@ -3,13 +3,12 @@
 #include <array>
 #include <string>
 
-#include "base/status.h"
-#include "service/fields.h"
 #include "tutti/search_options.h"
 
 namespace tutti {
 
-// The fields of SearchOptions but `task`, by name: form fields are called so, options of the command line with dashes.
+// The fields of SearchOptions but `task`, by name: form fields and Python's arguments are called so, options of the
+// command line with dashes. Everything that lists options of the search, their ranges or their help goes through these.
 struct SearchText {
   const char* name;
   std::string SearchOptions::*field;
@@ -54,8 +53,5 @@ inline constexpr std::array kSearchCounts = {
     SearchNumber<int>{"max_new_tokens", &SearchOptions::max_new_tokens, 0, 448, "N",
                       "tokens of a segment; 0: as many as the model can"},
 };
-
-// What is not given stays. Errors are FieldErrors. Whether a model takes any of them it says when it gets the request.
-absl::Status ReadSearchOptions(const Fields& fields, SearchOptions& options);
 
 }  // namespace tutti

@@ -1,0 +1,40 @@
+#include "service/search_request.h"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "base/language_names.h"
+#include "service/api_error.h"
+
+namespace tutti {
+
+absl::Status CheckSearchOptions(const SearchOptions& options, const Recognizer& model) {
+  if (options.task == Task::kTranslate && !model.translates()) {
+    return FieldError("task", "translate, but this model only transcribes");
+  }
+  const std::string language = LanguageCode(options.language);
+  if (language.empty() || language == "auto") return absl::OkStatus();
+  const std::vector<std::string> languages = model.languages();
+  if (std::ranges::find(languages, language) != languages.end()) return absl::OkStatus();
+  if (languages.empty()) return FieldError("language", "this model is told no language");
+  return FieldError("language", fmt::format("'{}', expected one of {}", options.language, fmt::join(languages, ", ")));
+}
+
+absl::Status ReadSearchOptions(const Fields& fields, const Recognizer& model, SearchOptions& options) {
+  for (const std::string& name : SearchOptionNames()) {
+    if (!fields.Has(name)) continue;
+    const std::string value = fields.Text(name);
+    if (const absl::Status set = SetSearchOption(name, value, options); !set.ok()) return AboutField(name, set);
+    SearchOptions alone;
+    TUTTI_RETURN_IF_ERROR(SetSearchOption(name, value, alone));
+    if (!model.takes_search_options() && alone != SearchOptions{}) {
+      return FieldError(name, "this model does not find its text token by token and takes no such option");
+    }
+  }
+  return CheckSearchOptions(options, model);
+}
+
+}  // namespace tutti
