@@ -12,7 +12,7 @@ HOMES = {  # what an include starts with: the folders that may have it
     "oneapi/dnnl": {"nn"}, "dnnl": {"nn"}, "libav": {"audio"}, "libsw": {"audio"},
     "hwy/": {"audio", "frontend", "nn"}, "yaml-cpp/": {"checkpoint"}, "CLI/": {"cli"},
     "boost/": {"server"}, "sqlite3": {"service"}, "toml++/": {"service"}, "prometheus/": {"service"},
-    "seccomp": {"pool"}, "pcre2": {"checkpoint"}, "curl/": {"hub"}, "zlib.h": {"hub"},
+    "seccomp": {"pool"}, "pcre2": {"checkpoint"}, "curl/": {"hub"}, "zlib.h": {"hub", "models"},
 }
 MANY_LINES = 450
 

@@ -22,6 +22,14 @@ struct Segment {
   int channel = 0;  // 0 when channels were mixed
   std::string text;
   std::vector<Token> tokens;
+  // What a model that finds its text token by token, such as Whisper, says of the window that the segment is in, under
+  // faster-whisper's names. None or empty with other models.
+  std::optional<float> avg_logprob = {};        // mean log-probability of the tokens and the end, ≤ 0
+  std::optional<float> no_speech_prob = {};     // 0 … 1
+  std::optional<float> compression_ratio = {};  // bytes of the text / of what zlib makes of it: high where it repeats
+  std::optional<float> temperature = {};        // at which the text was found; 0: no draws
+  std::string language = {};                    // of the speech: "en", "zh", …
+  std::optional<float> language_probability = {};  // 0 … 1; 1 where the caller named the language
 };
 
 // Where the time of one recording went, in seconds. CPU work is added up over its segments; a batch's time is shared
@@ -41,6 +49,10 @@ struct Transcript {
   std::string text;
   std::vector<Segment> segments;  // by start, then channel
   bool truncated = false;         // the audio broke off; what could be decoded was transcribed
+  // What most of the speech that has text is in; empty where no segment says. The probability is the mean over that
+  // speech.
+  std::string language;
+  std::optional<float> language_probability;
   std::string model;
   std::string compute_type;
   Timings timings;

@@ -3,12 +3,35 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
+#include <string_view>
 #include <tuple>
 #include <utility>
 
 #include "pipeline/text_join.h"
 
 namespace tutti {
+namespace {
+
+void TellLanguage(Transcript& transcript) {
+  struct Share {
+    double ms = 0, probability = 0;  // of speech; summed over it
+  };
+  std::map<std::string_view, Share> shares;
+  for (const Segment& segment : transcript.segments) {
+    if (segment.language.empty() || segment.text.empty()) continue;
+    const auto ms = static_cast<double>(std::max<int64_t>(segment.end_ms - segment.start_ms, 1));
+    Share& share = shares[segment.language];
+    share.ms += ms;
+    share.probability += ms * static_cast<double>(segment.language_probability.value_or(0));
+  }
+  if (shares.empty()) return;
+  const auto& [language, share] = *std::ranges::max_element(shares, {}, [](const auto& one) { return one.second.ms; });
+  transcript.language = language;
+  transcript.language_probability = static_cast<float>(share.probability / share.ms);
+}
+
+}  // namespace
 
 Request::Request(Identity identity, TranscribeOptions options, Recognizer::OnDone on_done,
                  std::weak_ptr<RequestObserver> observer, SyncPoints* sync_points)
@@ -118,6 +141,7 @@ Transcript Request::Assemble() {
     return std::tuple(segment.start_ms, segment.channel, segment.end_ms);
   });
   for (const Segment& segment : transcript.segments) AppendText(segment.text, transcript.text);
+  TellLanguage(transcript);
   transcript.timings.wall = std::chrono::duration<double>(std::chrono::steady_clock::now() - submitted_).count();
   return transcript;
 }

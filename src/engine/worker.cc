@@ -127,6 +127,12 @@ Segment Worker::ToSegment(const QueuedSegment& queued, const Hypothesis& hypothe
     segment.tokens.push_back(
         {std::move(unit.text), in_recording(unit.start_ms), in_recording(unit.end_ms), unit.score});
   }
+  segment.avg_logprob = hypothesis.avg_logprob;
+  segment.no_speech_prob = hypothesis.no_speech_prob;
+  segment.compression_ratio = hypothesis.compression_ratio;
+  segment.temperature = hypothesis.temperature;
+  segment.language = hypothesis.language;
+  segment.language_probability = hypothesis.language_probability;
   return segment;
 }
 

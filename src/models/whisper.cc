@@ -112,6 +112,16 @@ absl::StatusOr<WhisperDecodeOptions> Whisper::Translate(const SearchOptions& opt
   return decode;
 }
 
+std::string Whisper::LanguageOf(const WhisperResult& result, const SearchOptions& options) const {
+  const auto found = std::ranges::find(package_.languages, result.language, &WhisperLanguage::token);
+  if (found != package_.languages.end()) return found->code;
+  return package_.is_multilingual ? options.language : "en";
+}
+
+std::string Whisper::PlainText(std::span<const int32_t> tokens) const {
+  return std::string(WithoutSpacesAround(package_.bpe.Text(tokens)));
+}
+
 absl::Status Whisper::Check(const SearchOptions& options) const {
   TUTTI_ASSIGN_OR_RETURN(WhisperDecodeOptions decode, Translate(options));
   KvPool pool = decoder_.MakePool(0);

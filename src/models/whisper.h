@@ -56,6 +56,10 @@ class Whisper final : public AsrModel {
   int64_t WindowFrames(int64_t frames) const;
   // What the decoder is told and asked. InvalidArgument names the option and what it may be.
   absl::StatusOr<WhisperDecodeOptions> Translate(const SearchOptions& options) const;
+  // The code of the language that was found, else of the one that was given.
+  std::string LanguageOf(const WhisperResult& result, const SearchOptions& options) const;
+  // The words of tokens, without what is none and without spaces around them.
+  std::string PlainText(std::span<const int32_t> tokens) const;
 
  private:
   Whisper(WhisperPackage package, WhisperVocabulary vocabulary, std::shared_ptr<const LogMel> features,

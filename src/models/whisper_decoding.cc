@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "models/compression_ratio.h"
 #include "models/whisper.h"
 
 namespace tutti {
@@ -12,18 +13,6 @@ namespace {
 constexpr int64_t kMaxCacheBytes = int64_t{256} << 20;
 // Windows that run through the encoder together; their rows do not share products beyond a row block anyway.
 constexpr size_t kGroup = 2;
-
-// What a search found: nothing where the decoder itself takes the window for silence.
-Hypothesis ToHypothesis(const WhisperResult& result, const SearchOptions& options) {
-  const WhisperSequence& best = result.sequences.front();
-  Hypothesis hypothesis;
-  if (result.no_speech_prob > options.no_speech_threshold && best.mean_log_prob() < options.log_prob_threshold) {
-    return hypothesis;
-  }
-  hypothesis.ids = best.tokens;
-  hypothesis.scores.assign(best.tokens.size(), best.mean_log_prob());
-  return hypothesis;
-}
 
 }  // namespace
 
@@ -81,6 +70,23 @@ void WhisperDecoding::Step(Workspace& workspace, std::vector<Finished>& finished
     finished.push_back({id, ToHypothesis(result, *live->options)});
     live_.erase(live);
   }
+}
+
+Hypothesis WhisperDecoding::ToHypothesis(const WhisperResult& result, const SearchOptions& options) const {
+  const WhisperSequence& best = result.sequences.front();
+  Hypothesis hypothesis;
+  hypothesis.avg_logprob = best.mean_log_prob();
+  hypothesis.no_speech_prob = result.no_speech_prob;
+  hypothesis.temperature = 0;
+  hypothesis.compression_ratio = CompressionRatio(model_.PlainText(best.tokens));
+  hypothesis.language = model_.LanguageOf(result, options);
+  hypothesis.language_probability = result.language < 0 ? 1 : result.language_prob;
+  const bool silent =
+      result.no_speech_prob > options.no_speech_threshold && best.mean_log_prob() < options.log_prob_threshold;
+  if (silent) return hypothesis;
+  hypothesis.ids = best.tokens;
+  hypothesis.scores.assign(best.tokens.size(), best.mean_log_prob());
+  return hypothesis;
 }
 
 void WhisperDecoding::Remove(int64_t id) {

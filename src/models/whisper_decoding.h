@@ -43,6 +43,8 @@ class WhisperDecoding final : public Decoding {
   // As many of the waiting as there is room for; those that cannot be are finished.
   void LetIn(std::vector<Finished>& finished);
   void Forget(int64_t id);
+  // What a search found: no text where the decoder itself takes the window for silence.
+  Hypothesis ToHypothesis(const WhisperResult& result, const SearchOptions& options) const;
 
   const Whisper& model_;
   WhisperBatch batch_;

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <iterator>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <utility>
 
 #include "pipeline/cues.h"
@@ -33,14 +34,31 @@ Json TokenJson(const Token& token) {
           {"score", Rounded(token.score)}};
 }
 
+void AddWhereSet(const char* name, const std::optional<float>& value, Json& json) {
+  if (value) json[name] = Rounded(*value);
+}
+
+// Of a segment or a transcript.
+template <typename T>
+void AddLanguage(const T& spoken, Json& json) {
+  if (!spoken.language.empty()) json["language"] = spoken.language;
+  AddWhereSet("language_probability", spoken.language_probability, json);
+}
+
 Json SegmentJson(const Segment& segment) {
   Json tokens = Json::array();
   for (const Token& token : segment.tokens) tokens.push_back(TokenJson(token));
-  return {{"start_ms", segment.start_ms},
-          {"end_ms", segment.end_ms},
-          {"channel", segment.channel},
-          {"text", segment.text},
-          {"tokens", std::move(tokens)}};
+  Json json = {{"start_ms", segment.start_ms},
+               {"end_ms", segment.end_ms},
+               {"channel", segment.channel},
+               {"text", segment.text},
+               {"tokens", std::move(tokens)}};
+  AddWhereSet("avg_logprob", segment.avg_logprob, json);
+  AddWhereSet("no_speech_prob", segment.no_speech_prob, json);
+  AddWhereSet("compression_ratio", segment.compression_ratio, json);
+  AddWhereSet("temperature", segment.temperature, json);
+  AddLanguage(segment, json);
+  return json;
 }
 
 Json TranscriptJson(const Transcript& transcript, bool with_timings) {
@@ -50,6 +68,7 @@ Json TranscriptJson(const Transcript& transcript, bool with_timings) {
                {"text", transcript.text},         {"segments", std::move(segments)},
                {"channels", transcript.channels}, {"truncated", transcript.truncated},
                {"model", transcript.model},       {"compute_type", transcript.compute_type}};
+  AddLanguage(transcript, json);
   if (with_timings) {
     const Timings& t = transcript.timings;
     json["timings"] = {{"decode_s", Rounded(t.decode)},

@@ -67,6 +67,8 @@ void Fields(Archive& a, Token& m) {
 template <typename Archive>
 void Fields(Archive& a, Segment& m) {
   a(m.start_ms), a(m.end_ms), a(m.channel), a(m.text), a(m.tokens);
+  a(m.avg_logprob), a(m.no_speech_prob), a(m.compression_ratio), a(m.temperature);
+  a(m.language), a(m.language_probability);
 }
 template <typename Archive>
 void Fields(Archive& a, Timings& m) {
@@ -75,7 +77,7 @@ void Fields(Archive& a, Timings& m) {
 template <typename Archive>
 void Fields(Archive& a, Transcript& m) {
   a(m.file), a(m.duration_ms), a(m.channels), a(m.text), a(m.segments), a(m.truncated), a(m.model), a(m.compute_type);
-  a(m.timings);
+  a(m.language), a(m.language_probability), a(m.timings);
 }
 
 template <typename Archive>

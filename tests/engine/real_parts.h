@@ -43,8 +43,12 @@ inline std::string Dump(const absl::StatusOr<Transcript>& result) {
   if (!result.ok()) return result.status().ToString();
   std::string out = fmt::format("{} {} ms, {} channels, {}{}: {}\n", result->file, result->duration_ms,
                                 result->channels, result->model, result->truncated ? ", truncated" : "", result->text);
+  out += fmt::format("{} {:a}\n", result->language, result->language_probability.value_or(-1));
   for (const Segment& segment : result->segments) {
     out += fmt::format("{}-{} #{} {}\n", segment.start_ms, segment.end_ms, segment.channel, segment.text);
+    out += fmt::format("  {} {:a} {:a} {:a} {:a} {:a}\n", segment.language, segment.language_probability.value_or(-1),
+                       segment.avg_logprob.value_or(1), segment.no_speech_prob.value_or(-1),
+                       segment.compression_ratio.value_or(-1), segment.temperature.value_or(-1));
     for (const Token& token : segment.tokens) {
       out += fmt::format("  {} {}-{} {:a}\n", token.text, token.start_ms.value_or(-1), token.end_ms.value_or(-1),
                          token.score);

@@ -40,6 +40,36 @@ TEST(RequestTest, SegmentsAreRestoredToTheirOrderWhateverTheWorkersDid) {
   EXPECT_GT(transcript.timings.wall, 0);
 }
 
+TEST(RequestTest, ATranscriptIsInTheLanguageOfMostOfItsSpeech) {
+  const auto request = MakeRequest();
+  const auto add = [&, number = int64_t{0}](int64_t start_ms, int64_t ms, const char* text, const char* language,
+                                            float probability) mutable {
+    Segment segment{start_ms, start_ms + ms, 0, text, {}};
+    segment.language = language;
+    segment.language_probability = probability;
+    request->ExpectSegment();
+    request->AddSegment(number++, std::move(segment), 0);
+  };
+  add(0, 1000, "eins", "de", 0.5F);
+  add(1000, 3000, "two", "en", 1);
+  add(4000, 1000, "drei", "de", 0.5F);
+  add(5000, 1000, "four", "en", 0.5F);
+  add(6000, 9000, "", "la", 1);
+  request->FeedingDone({});
+  const Transcript& transcript = *request->Wait();
+  EXPECT_EQ(transcript.language, "en") << "nothing was said in the longest";
+  EXPECT_EQ(transcript.language_probability, 0.875F);
+}
+
+TEST(RequestTest, WithoutSegmentsThatTellATranscriptIsInNoLanguage) {
+  const auto request = MakeRequest();
+  request->ExpectSegment();
+  request->AddSegment(0, SegmentAt(0, 0, "one"), 0);
+  request->FeedingDone({});
+  EXPECT_EQ(request->Wait()->language, "");
+  EXPECT_EQ(request->Wait()->language_probability, std::nullopt);
+}
+
 TEST(RequestTest, ARecordingWithoutSpeechIsDoneWhenItIsFed) {
   const auto request = MakeRequest();
   request->FeedingDone({});

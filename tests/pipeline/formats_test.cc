@@ -81,6 +81,24 @@ TEST(FormatsTest, JsonlIsOneLineInAFixedOrderWithFourDigits) {
             "\n");
 }
 
+TEST(FormatsTest, WhatASearchFoundOfASegmentStandsThereWhereItIsKnown) {
+  Transcript transcript = TwoSegments();
+  Segment& segment = transcript.segments[1];
+  segment.avg_logprob = -0.25F;
+  segment.no_speech_prob = 0.03125F;
+  segment.compression_ratio = 1.5F;
+  segment.temperature = 0;
+  segment.language = transcript.language = "en";
+  segment.language_probability = transcript.language_probability = 0.75F;
+  const std::string line = Render(transcript, Format::kJsonl, false);
+  EXPECT_EQ(Schema().Problem(nlohmann::json::parse(line)), "");
+  EXPECT_THAT(line, HasSubstr(R"("score":0.0}]},{)")) << "nothing is known of the first";
+  EXPECT_THAT(line, HasSubstr(R"("text":"press one","tokens":[],"avg_logprob":-0.25,"no_speech_prob":0.0313,)"
+                              R"("compression_ratio":1.5,"temperature":0.0,"language":"en",)"
+                              R"("language_probability":0.75}],)"));
+  EXPECT_THAT(line, HasSubstr(R"("compute_type":"f32","language":"en","language_probability":0.75})"));
+}
+
 TEST(FormatsTest, WhatIsNoNumberAndWhatIsNoUtf8StayValidJson) {
   Transcript transcript = TwoSegments();
   transcript.file = "\xFF\xE4.wav";

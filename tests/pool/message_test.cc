@@ -119,6 +119,15 @@ TEST(PoolResult, ATranscriptSurvivesToTheLastBit) {
   transcript.truncated = true;
   transcript.segments.push_back({10, 900, 1, "六", {}});
   transcript.segments[0].tokens.push_back({.text = "六", .start_ms = 10, .end_ms = std::nullopt, .score = -0.1F / 3});
+  Segment& searched = transcript.segments.emplace_back(Segment{900, 1200, 0, "seven", {}});
+  searched.avg_logprob = -0.2F / 3;
+  searched.no_speech_prob = 0.1F;
+  searched.compression_ratio = 1.3F;
+  searched.temperature = 0.2F;
+  searched.language = "en";
+  searched.language_probability = 0.9F;
+  transcript.language = "zh";
+  transcript.language_probability = 0.7F;
   transcript.timings.decode = 0.1;
   bool decoded = false;
   const auto again = DecodeResult(Bytes(EncodeResult(transcript)), &decoded);
