@@ -5,6 +5,7 @@
 #include "server/transcribe.h"
 #include "service/api_error.h"
 #include "service/funasr_http.h"
+#include "service/search_request.h"
 #include "service/transcribe_events.h"
 
 namespace tutti {
@@ -82,13 +83,19 @@ absl::StatusOr<Accepted> Accept(Service& service, const HttpExchange& exchange, 
   return accepted;
 }
 
-// What FunASR's own services accept: whatever else the form holds is for features that are elsewhere.
+// What FunASR's own services accept: the fields of the search, for models that have one; whatever else the form holds is
+// for features that are elsewhere.
 Awaitable<absl::StatusOr<Transcript>> TranscribePlainly(Service& service, HttpExchange& exchange,
                                                         RequestContext& context, Upload& upload) {
   const auto model = service.models->Find("");
   if (!model.ok()) co_return model.status();
-  auto pending =
-      PendingTranscription::Start(service, context, *model, upload, InteractiveOptions(service.bounds()), false);
+  TranscribeOptions options = InteractiveOptions(service.bounds());
+  const Recognizer& recognizer = *(*model)->recognizer;
+  if (recognizer.takes_search_options()) {
+    const absl::Status read = ReadSearchOptions(upload.fields, recognizer, options.search);
+    if (!read.ok()) co_return read;
+  }
+  auto pending = PendingTranscription::Start(service, context, *model, upload, std::move(options), false);
   if (!pending.ok()) co_return pending.status();
   auto result = co_await (*pending)->Result(exchange.transport());
   if (result.ok()) Account(service, context, (*model)->name, *result);
@@ -132,7 +139,8 @@ Awaitable<void> HandleAsr(Service& service, HttpExchange& exchange, RequestConte
   const auto result = co_await TranscribePlainly(service, exchange, context, *upload);
   if (!result.ok()) co_return co_await SendError(service, exchange, context, result.status());
   const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - context.began;
-  co_await exchange.Send(200, "application/json", RenderAsr(*result, spent.count(), upload->fields.Text("language")));
+  const std::string language = result->language.empty() ? upload->fields.Text("language") : result->language;
+  co_await exchange.Send(200, "application/json", RenderAsr(*result, spent.count(), language));
 }
 
 }  // namespace tutti
