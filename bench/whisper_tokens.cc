@@ -82,7 +82,7 @@ absl::Status Run(int count, char** arguments) {
     batch.Step(workspace);
     step_s += SecondsSince(start);
     ++steps;
-    for (const auto& [id, result] : batch.TakeFinished()) {
+    for (const auto& [id, result, memory] : batch.TakeFinished()) {
       const WhisperSequence& best = result.sequences[0];
       fmt::print("{{\"file\": \"{}\", \"tokens\": [{}], \"score\": {}, \"no_speech_prob\": {}}}\n", arguments[id],
                  fmt::join(best.tokens, ", "), best.score, result.no_speech_prob);

@@ -25,17 +25,28 @@ struct SearchOptions {
   // Above it, and with a mean log-probability below log_prob_threshold, what was found is taken for silence.
   float no_speech_threshold = 0.6F;
   float log_prob_threshold = -1.0F;
+  // Text of a lower mean log-probability, or that zlib makes so many times smaller because it repeats itself, is looked
+  // for again at the next of these temperatures. Above 0 tokens are drawn, best_of hypotheses of them; the draws are
+  // the same each time.
+  float compression_ratio_threshold = 2.4F;
+  std::vector<float> temperature = {0, 0.2F, 0.4F, 0.6F, 0.8F, 1};
+  int best_of = 5;
   std::string initial_prompt;  // text that is taken to stand before each segment
   std::string hotwords;        // likewise, where there is no initial_prompt
   std::string prefix;          // how each segment's text begins
   int max_new_tokens = 0;      // of a segment; 0: as many as the model can
+  // Each segment's text is taken to stand before the next one's, but for text that was found above the temperature.
+  // A recording's segments are then recognised one after another.
+  bool condition_on_previous_text = false;
+  float prompt_reset_on_temperature = 0.5F;
 
   bool operator==(const SearchOptions&) const = default;
 };
 
 // For callers that have options as text: the names of all fields, and one field set by its name ("task" to "transcribe"
-// or "translate", switches to "true" or "false"). NotFound when there is no such field, InvalidArgument with what the
-// value may be; `options` stay as they are then. Whether a model can follow them it says when it gets the request.
+// or "translate", switches to "true" or "false", lists to "0,0.2"). NotFound when there is no such field,
+// InvalidArgument with what the value may be; `options` stay as they are then. Whether a model can follow them it says
+// when it gets the request.
 std::vector<std::string> SearchOptionNames();
 absl::Status SetSearchOption(std::string_view name, std::string_view value, SearchOptions& options);
 

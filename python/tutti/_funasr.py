@@ -27,8 +27,8 @@ _VAD_OPTIONS = {
 # Of OpenAI's Whisper, which FunASR hands through: their names here, and those that choose how it computes or are as here.
 _DECODING_OPTIONS = {"task": "task", "language": "language", "temperature": "temperature", "beam_size": "beam_size",
                      "patience": "patience", "length_penalty": "length_penalty", "prompt": "initial_prompt",
-                     "prefix": "prefix", "sample_len": "max_new_tokens"}
-_DECODING_WITHOUT_MEANING = {"best_of", "fp16", "without_timestamps", "suppress_blank", "suppress_tokens",
+                     "prefix": "prefix", "sample_len": "max_new_tokens", "best_of": "best_of"}
+_DECODING_WITHOUT_MEANING = {"fp16", "without_timestamps", "suppress_blank", "suppress_tokens",
                              "max_initial_timestamp"}
 _NOT_YET = {"punc_model": "text comes without punctuation", "spk_model": "results name no speakers",
             "lm_model": "no language model is used"}

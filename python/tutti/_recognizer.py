@@ -4,6 +4,7 @@ from __future__ import annotations
 import array
 import asyncio
 import collections
+import collections.abc
 import concurrent.futures
 import itertools
 import numbers
@@ -11,7 +12,7 @@ import os
 import sys
 import time
 import weakref
-from typing import Any, AsyncIterator, Iterable, Iterator, Optional, Union
+from typing import Any, AsyncIterator, Iterable, Iterator, Optional, Sequence, Union
 
 from . import _models, _tutti
 from ._errors import from_status
@@ -53,7 +54,9 @@ def _text_of(name: str, value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, numbers.Real):
         return str(value)
-    raise TypeError(f"{name} is a string or a number, not {type(value).__name__}")
+    if isinstance(value, collections.abc.Sequence):
+        return ",".join(_text_of(name, each) for each in value)
+    raise TypeError(f"{name} is a string, a number or a list of numbers, not {type(value).__name__}")
 
 
 class Recognizer:
@@ -112,8 +115,11 @@ class Recognizer:
                patience: Optional[float] = None, length_penalty: Optional[float] = None,
                repetition_penalty: Optional[float] = None, no_repeat_ngram_size: Optional[int] = None,
                no_speech_threshold: Optional[float] = None, log_prob_threshold: Optional[float] = None,
+               compression_ratio_threshold: Optional[float] = None,
+               temperature: Union[float, Sequence[float], None] = None, best_of: Optional[int] = None,
                initial_prompt: Optional[str] = None, hotwords: Optional[str] = None, prefix: Optional[str] = None,
-               max_new_tokens: Optional[int] = None, **vad_options: Any) -> Transcription:
+               max_new_tokens: Optional[int] = None, condition_on_previous_text: Optional[bool] = None,
+               prompt_reset_on_temperature: Optional[float] = None, **vad_options: Any) -> Transcription:
         """Accepts a recording and returns at once.
 
         `sample_rate` is that of samples. `timeout`: seconds until the result must be there. `language`, `task`,
@@ -124,8 +130,11 @@ class Recognizer:
         search = dict(language=language, task=task, beam_size=beam_size, patience=patience,
                       length_penalty=length_penalty, repetition_penalty=repetition_penalty,
                       no_repeat_ngram_size=no_repeat_ngram_size, no_speech_threshold=no_speech_threshold,
-                      log_prob_threshold=log_prob_threshold, initial_prompt=initial_prompt, hotwords=hotwords,
-                      prefix=prefix, max_new_tokens=max_new_tokens)
+                      log_prob_threshold=log_prob_threshold, compression_ratio_threshold=compression_ratio_threshold,
+                      temperature=temperature, best_of=best_of, initial_prompt=initial_prompt, hotwords=hotwords,
+                      prefix=prefix, max_new_tokens=max_new_tokens,
+                      condition_on_previous_text=condition_on_previous_text,
+                      prompt_reset_on_temperature=prompt_reset_on_temperature)
         options = _tutti.TranscribeOptions(use_vad=use_vad, split_channels=split_channels, interactive=interactive,
                                            raw_format=raw_format, max_segment_ms=max_segment_ms, timeout=timeout,
                                            vad_options=self._core.vad_options(vad_options) if vad_options else None,

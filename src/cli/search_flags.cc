@@ -1,6 +1,7 @@
 #include "cli/search_flags.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
@@ -41,6 +42,18 @@ void SearchFlags::AddTo(CLI::App& app) {
       ->group(kSearchGroup);
   for (const auto& count : kSearchCounts) AddNumber(app, count, options_);
   for (const auto& number : kSearchNumbers) AddNumber(app, number, options_);
+  for (const SearchList& list : kSearchLists) {
+    app.add_option(OptionName(list.name), options_.*list.field, list.help)
+        ->delimiter(',')
+        ->allow_extra_args(false)
+        ->check(NumberBetween(list.least, list.most))
+        ->option_text(list.value)
+        ->default_str(fmt::format("{}", fmt::join(options_.*list.field, ",")))
+        ->group(kSearchGroup);
+  }
+  for (const SearchSwitch& one : kSearchSwitches) {
+    app.add_flag(OptionName(one.name), options_.*one.field, one.help)->group(kSearchGroup);
+  }
 }
 
 SearchOptions SearchFlags::options() const {

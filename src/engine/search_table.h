@@ -2,6 +2,7 @@
 
 #include <array>
 #include <string>
+#include <vector>
 
 #include "tutti/search_options.h"
 
@@ -44,6 +45,10 @@ inline constexpr std::array kSearchNumbers = {
                         "a segment more likely silent than P, and unlikely as text, has none"},
     SearchNumber<float>{"log_prob_threshold", &SearchOptions::log_prob_threshold, -kAnySearchNumber, 0, "X",
                         "text of a lower mean log-probability is unlikely"},
+    SearchNumber<float>{"compression_ratio_threshold", &SearchOptions::compression_ratio_threshold, 0, kAnySearchNumber,
+                        "X", "text that zlib makes more than X times smaller is unlikely: it repeats itself"},
+    SearchNumber<float>{"prompt_reset_on_temperature", &SearchOptions::prompt_reset_on_temperature, 0, kAnySearchNumber,
+                        "X", "text found above this temperature does not stand before the next segment"},
 };
 inline constexpr std::array kSearchCounts = {
     SearchNumber<int>{"beam_size", &SearchOptions::beam_size, 1, 100, "N",
@@ -52,6 +57,32 @@ inline constexpr std::array kSearchCounts = {
                       "no N tokens stand twice in a segment's text; 0: they may"},
     SearchNumber<int>{"max_new_tokens", &SearchOptions::max_new_tokens, 0, 448, "N",
                       "tokens of a segment; 0: as many as the model can"},
+    SearchNumber<int>{"best_of", &SearchOptions::best_of, 1, 64, "N",
+                      "hypotheses that are drawn at a temperature above 0"},
+};
+
+struct SearchList {
+  const char* name;
+  std::vector<float> SearchOptions::*field;
+  double least, most;
+  const char* value;
+  const char* help;
+};
+inline constexpr std::array kSearchLists = {
+    SearchList{
+        "temperature", &SearchOptions::temperature, 0, 100, "X,…",
+        "unlikely text is looked for again at the next of these; 0 is the likeliest text, above it text is drawn"},
+};
+
+struct SearchSwitch {
+  const char* name;
+  bool SearchOptions::*field;
+  const char* help;
+};
+inline constexpr std::array kSearchSwitches = {
+    SearchSwitch{"condition_on_previous_text", &SearchOptions::condition_on_previous_text,
+                 "take each segment's text to stand before the next one's; a recording's segments then wait for each "
+                 "other"},
 };
 
 }  // namespace tutti

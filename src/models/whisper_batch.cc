@@ -58,7 +58,7 @@ void WhisperBatch::Step(Workspace& workspace) {
     utterance->search->Advance();
     if (!utterance->search->finished()) continue;
     pool_.Unreserve(utterance->search->pages());
-    finished_.emplace_back(utterance->id, utterance->search->TakeResult());
+    finished_.push_back({utterance->id, utterance->search->TakeResult(), std::move(utterance->memory)});
   }
   std::erase_if(utterances_, [](const auto& utterance) { return utterance->search->finished(); });
 }

@@ -41,8 +41,14 @@ class WhisperBatch {
   // Gives memory that no utterance uses back to the system.
   void Trim() { pool_.Trim(); }
 
+  // What was found, and the utterance's memory, which can be listened to once more.
+  struct Finished {
+    int64_t id = 0;
+    WhisperResult result;
+    CrossMemory memory;
+  };
   // Those that ended with the last steps, in the order in which they came.
-  std::vector<std::pair<int64_t, WhisperResult>> TakeFinished() { return std::exchange(finished_, {}); }
+  std::vector<Finished> TakeFinished() { return std::exchange(finished_, {}); }
 
  private:
   struct Utterance {
@@ -55,7 +61,7 @@ class WhisperBatch {
   const WhisperVocabulary& tokens_;
   KvPool pool_;
   std::vector<std::unique_ptr<Utterance>> utterances_;
-  std::vector<std::pair<int64_t, WhisperResult>> finished_;
+  std::vector<Finished> finished_;
   // Of a step.
   std::vector<WhisperInput> inputs_;
   std::vector<int64_t> wanted_;

@@ -65,7 +65,7 @@ void WhisperDecoding::LetIn(std::vector<Finished>& finished) {
 void WhisperDecoding::Step(Workspace& workspace, std::vector<Finished>& finished) {
   LetIn(finished);
   batch_.Step(workspace);
-  for (const auto& [id, result] : batch_.TakeFinished()) {
+  for (const auto& [id, result, memory] : batch_.TakeFinished()) {
     const auto live = std::ranges::find(live_, id, &Live::id);
     finished.push_back({id, ToHypothesis(result, *live->options)});
     live_.erase(live);

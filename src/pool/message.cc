@@ -48,7 +48,9 @@ template <typename Archive>
 void Fields(Archive& a, SearchOptions& m) {
   a(m.language), a.Enum(m.task, Task::kTranslate), a(m.beam_size), a(m.patience), a(m.length_penalty);
   a(m.repetition_penalty), a(m.no_repeat_ngram_size), a(m.no_speech_threshold), a(m.log_prob_threshold);
+  a(m.compression_ratio_threshold), a(m.temperature), a(m.best_of);
   a(m.initial_prompt), a(m.hotwords), a(m.prefix), a(m.max_new_tokens);
+  a(m.condition_on_previous_text), a(m.prompt_reset_on_temperature);
 }
 template <typename Archive>
 void Fields(Archive& a, TranscribeOptions& m) {

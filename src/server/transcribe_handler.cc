@@ -65,9 +65,8 @@ absl::StatusOr<Accepted> Accept(Service& service, const HttpExchange& exchange, 
   Accepted accepted;
   const Fields& fields = upload.fields;
   TUTTI_ASSIGN_OR_RETURN(accepted.model, service.models->Find(fields.Text("model")));
-  TUTTI_ASSIGN_OR_RETURN(
-      TranscribeOptions options,
-      ReadTranscribeOptions(fields, *accepted.model->recognizer, service.bounds()));
+  TUTTI_ASSIGN_OR_RETURN(TranscribeOptions options,
+                         ReadTranscribeOptions(fields, *accepted.model->recognizer, service.bounds()));
   std::vector<std::string> names;
   for (const auto& [name, format] : kFormats) names.emplace_back(name);
   TUTTI_ASSIGN_OR_RETURN(const std::string format, fields.Choice("format", names));
@@ -83,8 +82,8 @@ absl::StatusOr<Accepted> Accept(Service& service, const HttpExchange& exchange, 
   return accepted;
 }
 
-// What FunASR's own services accept: the fields of the search, for models that have one; whatever else the form holds is
-// for features that are elsewhere.
+// What FunASR's own services accept: the fields of the search, for models that have one; whatever else the form holds
+// is for features that are elsewhere.
 Awaitable<absl::StatusOr<Transcript>> TranscribePlainly(Service& service, HttpExchange& exchange,
                                                         RequestContext& context, Upload& upload) {
   const auto model = service.models->Find("");

@@ -127,6 +127,8 @@ absl::StatusOr<SearchOptions> SearchOptionsOf(const OpenAiRequest& request, std:
   if (!model.takes_search_options()) return options;
   options.language = request.language;
   options.initial_prompt = request.prompt;
+  // 0 asks for the model's own choice, which begins there.
+  if (request.temperature > 0) options.temperature = {static_cast<float>(request.temperature)};
   TUTTI_RETURN_IF_ERROR(CheckSearchOptions(options, model));
   return options;
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/language_names.h"
+#include "engine/search_table.h"
 #include "service/api_error.h"
 
 namespace tutti {
@@ -25,8 +26,10 @@ absl::Status CheckSearchOptions(const SearchOptions& options, const Recognizer& 
 
 absl::Status ReadSearchOptions(const Fields& fields, const Recognizer& model, SearchOptions& options) {
   for (const std::string& name : SearchOptionNames()) {
-    if (!fields.Has(name)) continue;
-    const std::string value = fields.Text(name);
+    const std::vector<std::string> values = fields.All(name);
+    if (values.empty()) continue;
+    const bool is_list = std::ranges::any_of(kSearchLists, [&](const SearchList& list) { return name == list.name; });
+    const std::string value = is_list ? fmt::format("{}", fmt::join(values, ",")) : fields.Text(name);
     if (const absl::Status set = SetSearchOption(name, value, options); !set.ok()) return AboutField(name, set);
     SearchOptions alone;
     TUTTI_RETURN_IF_ERROR(SetSearchOption(name, value, alone));

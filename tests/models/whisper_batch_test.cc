@@ -86,7 +86,7 @@ TEST_P(WhisperBatchTest, AnUtteranceHasTheSameBitsAloneAndWithOthersThatComeAndG
         ++next;
       }
       batch.Step(own);
-      for (const auto& [id, result] : batch.TakeFinished()) {
+      for (const auto& [id, result, memory] : batch.TakeFinished()) {
         SCOPED_TRACE(id);
         ExpectSame(result, alone[static_cast<size_t>(id)]);
         ++done;

@@ -28,6 +28,9 @@ StartJob FullJob() {
   job.options.channels = Channels::kSplit;
   job.options.raw_format = "s16le:8000:2";
   job.options.max_segment_ms = 30'000;
+  job.options.search.temperature = {0, 0.5F};
+  job.options.search.best_of = 3;
+  job.options.search.condition_on_previous_text = true;
   job.options.priority = Priority::kInteractive;
   return job;
 }
@@ -67,6 +70,7 @@ TEST(PoolMessage, OptionsOfAJobArriveAsTheyWere) {
   EXPECT_EQ(job.options.vad_options->max_end_silence_time, 500);
   EXPECT_EQ(job.options.vad_options->sil_pdf_ids, (std::vector<int>{0, 3}));
   EXPECT_EQ(job.options.channels, Channels::kSplit);
+  EXPECT_EQ(job.options.search, FullJob().options.search);
   EXPECT_EQ(job.options.priority, Priority::kInteractive);
 }
 

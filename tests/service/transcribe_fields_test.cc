@@ -48,7 +48,8 @@ TEST(TranscribeFieldsTest, EachFieldOfTheSearchSetsItsOption) {
       "language=zh&task=translate&beam_size=3&patience=2&length_penalty=0.5&repetition_penalty=1.25&no_repeat_ngram_"
       "size=4&"
       "no_speech_threshold=0.75&log_prob_threshold=-2&initial_prompt=Dear+all&hotwords=tutti&prefix=So&max_new_tokens="
-      "9");
+      "9&compression_ratio_threshold=3&temperature=0&temperature=0.25,1&best_of=2&condition_on_previous_text=true&"
+      "prompt_reset_on_temperature=0.25");
   ASSERT_TRUE(options.ok()) << options.status();
   EXPECT_EQ(options->search, (SearchOptions{.language = "zh",
                                             .task = Task::kTranslate,
@@ -59,10 +60,15 @@ TEST(TranscribeFieldsTest, EachFieldOfTheSearchSetsItsOption) {
                                             .no_repeat_ngram_size = 4,
                                             .no_speech_threshold = 0.75F,
                                             .log_prob_threshold = -2,
+                                            .compression_ratio_threshold = 3,
+                                            .temperature = {0, 0.25F, 1},
+                                            .best_of = 2,
                                             .initial_prompt = "Dear all",
                                             .hotwords = "tutti",
                                             .prefix = "So",
-                                            .max_new_tokens = 9}));
+                                            .max_new_tokens = 9,
+                                            .condition_on_previous_text = true,
+                                            .prompt_reset_on_temperature = 0.25F}));
   EXPECT_EQ(Read("")->search, SearchOptions());
 }
 
@@ -102,7 +108,8 @@ TEST(TranscribeFieldsTest, WhatIsOutOfRangeIsNamed) {
   for (const char* query : {"vad=x", "channels=left", "priority=urgent", "raw_format=mp3", "max_segment_ms=999",
                             "max_segment_ms=3600001", "vad_chunk_size=1.5", "vad_snr_thres=loud", "vad_do_extend=2",
                             "vad_detect_mode=triple", "vad_chunk_size=99999999999", "task=sing", "beam_size=0",
-                            "patience=0", "no_speech_threshold=2", "max_new_tokens=-1"}) {
+                            "patience=0", "no_speech_threshold=2", "max_new_tokens=-1", "temperature=0,x",
+                            "temperature=-1", "temperature=", "best_of=0", "condition_on_previous_text=2"}) {
     const absl::Status status = Read(query).status();
     const std::string name(query, std::string_view(query).find('='));
     EXPECT_EQ(nlohmann::json::parse(ErrorJson(status))["error"]["param"], name) << status;

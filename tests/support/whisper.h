@@ -113,7 +113,7 @@ inline WhisperResult DecodeAlone(const TinyWhisper& model, const WhisperVocabula
   }
   EXPECT_EQ(batch.pool().pages_in_use(), 0);
   EXPECT_EQ(batch.pool().reserved(), 0);
-  return std::move(finished[0].second);
+  return std::move(finished[0].result);
 }
 
 }  // namespace tutti::testing
