@@ -44,7 +44,7 @@ Awaitable<void> Answer(Service& service, HttpExchange& exchange, RequestContext&
   const auto model = service.models->Find(request->model);
   if (!model.ok()) co_return co_await SendError(service, exchange, context, model.status());
   TranscribeOptions options = InteractiveOptions(service.bounds());
-  const auto search = SearchOptionsOf(*request, (*model)->name, *(*model)->recognizer);
+  const auto search = SearchOptionsOf(*request, (*model)->name, AbilitiesOf(*(*model)->recognizer));
   if (!search.ok()) co_return co_await SendError(service, exchange, context, search.status());
   options.search = *search;
   const auto deadline = DeadlineOf(exchange);

@@ -68,7 +68,7 @@ class Session {
   Awaitable<absl::Status> Audio(std::string bytes);
   Awaitable<absl::Status> Live(std::string bytes, bool is_final);
   absl::Status Begin();
-  absl::StatusOr<SearchOptions> SearchFor(const Recognizer& model) const;
+  absl::StatusOr<SearchOptions> SearchFor(const ModelAbilities& model) const;
   absl::Status EndRecording();
   absl::Status Submit(Letter::Kind kind, int64_t sentence, AudioInput input, double seconds, bool use_vad,
                       std::shared_ptr<SpoolFile> file);
@@ -199,12 +199,12 @@ Awaitable<absl::Status> Session::Command(const std::string& text) {
   co_return ended;
 }
 
-absl::StatusOr<SearchOptions> Session::SearchFor(const Recognizer& model) const {
+absl::StatusOr<SearchOptions> Session::SearchFor(const ModelAbilities& model) const {
   SearchOptions options;
   Fields fields;
   for (const auto& [name, value] : search_) {
     // FunASR's clients send hotwords and svs_lang to whatever model there is.
-    if (model.takes_search_options() || name == "task") TUTTI_RETURN_IF_ERROR(fields.Add(name, value));
+    if (model.takes_search_options || name == "task") TUTTI_RETURN_IF_ERROR(fields.Add(name, value));
   }
   TUTTI_RETURN_IF_ERROR(ReadSearchOptions(fields, model, options));
   return options;
@@ -213,7 +213,7 @@ absl::StatusOr<SearchOptions> Session::SearchFor(const Recognizer& model) const 
 absl::Status Session::Begin() {
   if (service_.draining) return Unavailable("the service is shutting down");
   TUTTI_ASSIGN_OR_RETURN(const auto model, service_.models->Find(model_));
-  TUTTI_ASSIGN_OR_RETURN(SearchOptions search, SearchFor(*model->recognizer));
+  TUTTI_ASSIGN_OR_RETURN(SearchOptions search, SearchFor(AbilitiesOf(*model->recognizer)));
   if (mode_ == SocketMode::kOffline) {
     TUTTI_ASSIGN_OR_RETURN(file_, service_.spool->NewFile());
   } else {

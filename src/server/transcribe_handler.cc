@@ -66,7 +66,7 @@ absl::StatusOr<Accepted> Accept(Service& service, const HttpExchange& exchange, 
   const Fields& fields = upload.fields;
   TUTTI_ASSIGN_OR_RETURN(accepted.model, service.models->Find(fields.Text("model")));
   TUTTI_ASSIGN_OR_RETURN(TranscribeOptions options,
-                         ReadTranscribeOptions(fields, *accepted.model->recognizer, service.bounds()));
+                         ReadTranscribeOptions(fields, AbilitiesOf(*accepted.model->recognizer), service.bounds()));
   std::vector<std::string> names;
   for (const auto& [name, format] : kFormats) names.emplace_back(name);
   TUTTI_ASSIGN_OR_RETURN(const std::string format, fields.Choice("format", names));
@@ -89,9 +89,9 @@ Awaitable<absl::StatusOr<Transcript>> TranscribePlainly(Service& service, HttpEx
   const auto model = service.models->Find("");
   if (!model.ok()) co_return model.status();
   TranscribeOptions options = InteractiveOptions(service.bounds());
-  const Recognizer& recognizer = *(*model)->recognizer;
-  if (recognizer.takes_search_options()) {
-    const absl::Status read = ReadSearchOptions(upload.fields, recognizer, options.search);
+  const ModelAbilities abilities = AbilitiesOf(*(*model)->recognizer);
+  if (abilities.takes_search_options) {
+    const absl::Status read = ReadSearchOptions(upload.fields, abilities, options.search);
     if (!read.ok()) co_return read;
   }
   auto pending = PendingTranscription::Start(service, context, *model, upload, std::move(options), false);

@@ -7,7 +7,6 @@
 #include "pipeline/formats.h"
 #include "service/api_error.h"
 #include "service/json_text.h"
-#include "service/search_request.h"
 
 namespace tutti {
 namespace {
@@ -118,13 +117,13 @@ absl::StatusOr<OpenAiRequest> ReadOpenAiFields(const Fields& fields, Task task) 
 }
 
 absl::StatusOr<SearchOptions> SearchOptionsOf(const OpenAiRequest& request, std::string_view model_name,
-                                              const Recognizer& model) {
+                                              const ModelAbilities& model) {
   SearchOptions options;
   options.task = request.task;
-  if (request.task == Task::kTranslate && !model.translates()) {
+  if (request.task == Task::kTranslate && !model.translates) {
     return FieldError("model", fmt::format("'{}' only transcribes; /v1/models lists tasks", model_name));
   }
-  if (!model.takes_search_options()) return options;
+  if (!model.takes_search_options) return options;
   options.language = request.language;
   options.initial_prompt = request.prompt;
   // 0 asks for the model's own choice, which begins there.

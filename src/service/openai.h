@@ -5,7 +5,7 @@
 
 #include "base/status.h"
 #include "service/fields.h"
-#include "tutti/recognizer.h"
+#include "service/search_request.h"
 #include "tutti/search_options.h"
 #include "tutti/transcript.h"
 
@@ -33,7 +33,7 @@ absl::StatusOr<OpenAiRequest> ReadOpenAiFields(const Fields& fields, Task task);
 // which clients send unasked. FieldErrors about a language that the model does not have, and about a model that cannot
 // translate.
 absl::StatusOr<SearchOptions> SearchOptionsOf(const OpenAiRequest& request, std::string_view model_name,
-                                              const Recognizer& model);
+                                              const ModelAbilities& model);
 
 struct Rendered {
   std::string content_type, body;

@@ -12,19 +12,26 @@
 
 namespace tutti {
 
-absl::Status CheckSearchOptions(const SearchOptions& options, const Recognizer& model) {
-  if (options.task == Task::kTranslate && !model.translates()) {
+ModelAbilities AbilitiesOf(const Recognizer& model) {
+  return {.takes_search_options = model.takes_search_options(),
+          .languages = model.languages(),
+          .translates = model.translates(),
+          .vad_options = model.default_vad_options()};
+}
+
+absl::Status CheckSearchOptions(const SearchOptions& options, const ModelAbilities& model) {
+  if (options.task == Task::kTranslate && !model.translates) {
     return FieldError("task", "translate, but this model only transcribes");
   }
   const std::string language = LanguageCode(options.language);
   if (language.empty() || language == "auto") return absl::OkStatus();
-  const std::vector<std::string> languages = model.languages();
-  if (std::ranges::find(languages, language) != languages.end()) return absl::OkStatus();
-  if (languages.empty()) return FieldError("language", "this model is told no language");
-  return FieldError("language", fmt::format("'{}', expected one of {}", options.language, fmt::join(languages, ", ")));
+  if (std::ranges::find(model.languages, language) != model.languages.end()) return absl::OkStatus();
+  if (model.languages.empty()) return FieldError("language", "this model is told no language");
+  return FieldError("language",
+                    fmt::format("'{}', expected one of {}", options.language, fmt::join(model.languages, ", ")));
 }
 
-absl::Status ReadSearchOptions(const Fields& fields, const Recognizer& model, SearchOptions& options) {
+absl::Status ReadSearchOptions(const Fields& fields, const ModelAbilities& model, SearchOptions& options) {
   for (const std::string& name : SearchOptionNames()) {
     const std::vector<std::string> values = fields.All(name);
     if (values.empty()) continue;
@@ -33,7 +40,7 @@ absl::Status ReadSearchOptions(const Fields& fields, const Recognizer& model, Se
     if (const absl::Status set = SetSearchOption(name, value, options); !set.ok()) return AboutField(name, set);
     SearchOptions alone;
     TUTTI_RETURN_IF_ERROR(SetSearchOption(name, value, alone));
-    if (!model.takes_search_options() && alone != SearchOptions{}) {
+    if (!model.takes_search_options && alone != SearchOptions{}) {
       return FieldError(name, "this model does not find its text token by token and takes no such option");
     }
   }

@@ -8,7 +8,6 @@
 #include "audio/decoder.h"
 #include "models/vad_state_machine.h"
 #include "service/api_error.h"
-#include "service/search_request.h"
 
 namespace tutti {
 namespace {
@@ -96,11 +95,11 @@ TranscribeOptions InteractiveOptions(const RequestBounds& bounds) {
   return options;
 }
 
-absl::StatusOr<TranscribeOptions> ReadTranscribeOptions(const Fields& fields, const Recognizer& model,
+absl::StatusOr<TranscribeOptions> ReadTranscribeOptions(const Fields& fields, const ModelAbilities& model,
                                                         const RequestBounds& bounds) {
   TranscribeOptions options;
   TUTTI_ASSIGN_OR_RETURN(options.use_vad, fields.Bool("vad", true));
-  TUTTI_RETURN_IF_ERROR(ReadVadOptions(fields, model.default_vad_options(), options.vad_options));
+  TUTTI_RETURN_IF_ERROR(ReadVadOptions(fields, model.vad_options, options.vad_options));
   TUTTI_ASSIGN_OR_RETURN(const std::string channels, fields.Choice("channels", {"mix", "split"}));
   options.channels = channels == "split" ? Channels::kSplit : Channels::kMix;
   options.raw_format = fields.Text("raw_format");

@@ -37,7 +37,13 @@ StartJob FullJob() {
 
 TEST(PoolMessage, EachSurvivesTheWay) {
   const std::array<PoolMessage, 14> messages = {
-      NurseryReady{.model_name = "m", .compute_type = ComputeType::kInt8, .has_asr = true, .vad_options = {}},
+      NurseryReady{.model_name = "m",
+                   .compute_type = ComputeType::kInt8,
+                   .has_asr = true,
+                   .takes_search_options = true,
+                   .languages = {"en", "zh"},
+                   .translates = true,
+                   .vad_options = {}},
       NurseryFailed{.code = 5, .message = "no model"},
       WorkerBorn{.worker = 3, .pid = 4711},
       WorkerEnded{.worker = 3, .wait_status = 139, .peak_bytes = 1 << 30, .error = "x"},
