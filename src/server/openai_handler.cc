@@ -36,7 +36,7 @@ Awaitable<void> StreamDeltas(Service& service, HttpExchange& exchange, RequestCo
   }
 }
 
-Awaitable<void> Answer(Service& service, HttpExchange& exchange, RequestContext& context, Task task) {
+Awaitable<void> AnswerOpenAi(Service& service, HttpExchange& exchange, RequestContext& context, Task task) {
   auto upload = co_await ReceiveUpload(service, exchange);
   if (!upload.ok()) co_return co_await SendError(service, exchange, context, upload.status());
   const auto request = ReadOpenAiFields(upload->fields, task);
@@ -63,11 +63,11 @@ Awaitable<void> Answer(Service& service, HttpExchange& exchange, RequestContext&
 }  // namespace
 
 Awaitable<void> HandleOpenAiTranscription(Service& service, HttpExchange& exchange, RequestContext& context) {
-  return Answer(service, exchange, context, Task::kTranscribe);
+  return AnswerOpenAi(service, exchange, context, Task::kTranscribe);
 }
 
 Awaitable<void> HandleOpenAiTranslation(Service& service, HttpExchange& exchange, RequestContext& context) {
-  return Answer(service, exchange, context, Task::kTranslate);
+  return AnswerOpenAi(service, exchange, context, Task::kTranslate);
 }
 
 }  // namespace tutti

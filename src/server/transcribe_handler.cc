@@ -85,8 +85,9 @@ absl::StatusOr<Accepted> Accept(Service& service, const HttpExchange& exchange, 
 // What FunASR's own services accept: the fields of the search, for models that have one; whatever else the form holds
 // is for features that are elsewhere.
 Awaitable<absl::StatusOr<Transcript>> TranscribePlainly(Service& service, HttpExchange& exchange,
-                                                        RequestContext& context, Upload& upload) {
-  const auto model = service.models->Find("");
+                                                        RequestContext& context, Upload& upload,
+                                                        const std::string& name) {
+  const auto model = service.models->Find(name);
   if (!model.ok()) co_return model.status();
   TranscribeOptions options = InteractiveOptions(service.bounds());
   const ModelAbilities abilities = AbilitiesOf(*(*model)->recognizer);
@@ -121,7 +122,8 @@ Awaitable<void> HandleRecognition(Service& service, HttpExchange& exchange, Requ
   auto upload = co_await ReceiveUpload(service, exchange);
   absl::StatusOr<Transcript> result = absl::UnknownError("not begun");
   if (upload.ok()) {
-    result = co_await TranscribePlainly(service, exchange, context, *upload);
+    const std::string first_model;
+    result = co_await TranscribePlainly(service, exchange, context, *upload, first_model);
   } else {
     result = upload.status();
   }
@@ -135,7 +137,8 @@ Awaitable<void> HandleRecognition(Service& service, HttpExchange& exchange, Requ
 Awaitable<void> HandleAsr(Service& service, HttpExchange& exchange, RequestContext& context) {
   auto upload = co_await ReceiveUpload(service, exchange);
   if (!upload.ok()) co_return co_await SendError(service, exchange, context, upload.status());
-  const auto result = co_await TranscribePlainly(service, exchange, context, *upload);
+  const std::string name = upload->fields.Text("model");
+  const auto result = co_await TranscribePlainly(service, exchange, context, *upload, name);
   if (!result.ok()) co_return co_await SendError(service, exchange, context, result.status());
   const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - context.began;
   const std::string language = result->language.empty() ? upload->fields.Text("language") : result->language;

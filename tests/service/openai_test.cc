@@ -42,7 +42,7 @@ Transcript SearchedTranscript() {
 
 const ModelAbilities kWhisper = {.takes_search_options = true, .languages = {"en", "zh"}, .translates = true};
 
-std::string ParamOf(const absl::Status& status) {
+std::string FieldAtFault(const absl::Status& status) {
   const Json param = Json::parse(ErrorJson(status))["error"]["param"];
   return param.is_string() ? param.get<std::string>() : "";
 }
@@ -131,7 +131,7 @@ TEST(OpenAiTest, WhatIsAskedForReachesAModelThatSearches) {
 }
 
 TEST(OpenAiTest, WhatTheModelCannotDoIsAnErrorOrPassedOverWhereClientsSendItUnasked) {
-  EXPECT_EQ(ParamOf(SearchOptionsOf(*ReadRequest("language=xx"), "m", kWhisper).status()), "language");
+  EXPECT_EQ(FieldAtFault(SearchOptionsOf(*ReadRequest("language=xx"), "m", kWhisper).status()), "language");
   const auto all_at_once = SearchOptionsOf(*ReadRequest("language=xx&prompt=p&temperature=1"), "m", {});
   ASSERT_TRUE(all_at_once.ok()) << all_at_once.status();
   EXPECT_EQ(*all_at_once, SearchOptions());
@@ -139,7 +139,7 @@ TEST(OpenAiTest, WhatTheModelCannotDoIsAnErrorOrPassedOverWhereClientsSendItUnas
        {ModelAbilities{}, ModelAbilities{.takes_search_options = true, .languages = {"en"}}}) {
     const absl::Status status = SearchOptionsOf(*ReadRequest("", Task::kTranslate), "my-model", model).status();
     EXPECT_EQ(HttpStatusOf(status), 400);
-    EXPECT_EQ(ParamOf(status), "model");
+    EXPECT_EQ(FieldAtFault(status), "model");
     EXPECT_THAT(Message(status), ::testing::HasSubstr("my-model"));
   }
 }

@@ -76,7 +76,7 @@ TEST(TranscribeFieldsTest, EachFieldOfTheSearchSetsItsOption) {
   EXPECT_EQ(Read("")->search, SearchOptions());
 }
 
-std::string ParamOf(const absl::StatusOr<TranscribeOptions>& options) {
+std::string RefusedField(const absl::StatusOr<TranscribeOptions>& options) {
   const auto param = nlohmann::json::parse(ErrorJson(options.status()))["error"]["param"];
   return param.is_string() ? param.get<std::string>() : "";
 }
@@ -86,20 +86,20 @@ TEST(TranscribeFieldsTest, ALanguageIsACodeOrAnEnglishNameOfTheModels) {
     EXPECT_TRUE(Read(known).ok()) << known;
   }
   const auto unknown = Read("language=xx");
-  EXPECT_EQ(ParamOf(unknown), "language");
+  EXPECT_EQ(RefusedField(unknown), "language");
   EXPECT_EQ(Message(unknown.status()), "language: 'xx', expected one of en, zh");
 }
 
 TEST(TranscribeFieldsTest, WhatTheModelCannotDoIsAnErrorAboutTheField) {
   const ModelAbilities english = {.takes_search_options = true, .languages = {"en"}};
-  EXPECT_EQ(ParamOf(Read("task=translate", english)), "task");
-  EXPECT_EQ(ParamOf(Read("language=zh", english)), "language");
+  EXPECT_EQ(RefusedField(Read("task=translate", english)), "task");
+  EXPECT_EQ(RefusedField(Read("language=zh", english)), "language");
   EXPECT_TRUE(Read("language=en&task=transcribe", english).ok());
   const ModelAbilities all_at_once;
   for (const char* query :
        {"language=en", "task=translate", "beam_size=2", "prefix=So", "temperature=0", "condition_on_previous_text=1"}) {
     const std::string name(query, std::string_view(query).find('='));
-    EXPECT_EQ(ParamOf(Read(query, all_at_once)), name);
+    EXPECT_EQ(RefusedField(Read(query, all_at_once)), name);
   }
   EXPECT_TRUE(Read("task=transcribe&beam_size=5&language=", all_at_once).ok()) << "what it does anyway may be said";
 }
