@@ -39,6 +39,11 @@ struct SearchOptions {
   // A recording's segments are then recognised one after another.
   bool condition_on_previous_text = false;
   float prompt_reset_on_temperature = 0.5F;
+  // Seconds of speech that are joined to a window, which is what the encoder hears at a time: 10 to 30. 0, auto: up to
+  // as much as the model can take, and the encoder hears no more than is needed for the text to be as good.
+  int window_seconds = 0;
+  bool without_timestamps = true;  // a window is one segment; false: it is divided by times that the decoder makes
+  bool word_timestamps = false;    // words have times
 
   bool operator==(const SearchOptions&) const = default;
 };

@@ -4,6 +4,9 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <map>
+#include <string_view>
+#include <vector>
 
 #include "cli/number_check.h"
 #include "engine/search_table.h"
@@ -49,6 +52,18 @@ void SearchFlags::AddTo(CLI::App& app) {
         ->check(NumberBetween(list.least, list.most))
         ->option_text(list.value)
         ->default_str(fmt::format("{}", fmt::join(options_.*list.field, ",")))
+        ->group(kSearchGroup);
+  }
+  for (const SearchChoice& choice : kSearchChoices) {
+    const std::map<std::string, int> values(choice.choices.begin(), choice.choices.end());
+    std::vector<std::string_view> names;
+    for (const auto& [name, value] : choice.choices) names.emplace_back(name);
+    app.add_option_function<std::string>(
+           OptionName(choice.name),
+           [this, &choice, values](const std::string& name) { options_.*choice.field = values.at(name); }, choice.help)
+        ->check(CLI::IsMember(names))
+        ->option_text(fmt::format("{}", fmt::join(names, "|")))
+        ->default_str(std::string(names.front()))
         ->group(kSearchGroup);
   }
   for (const SearchSwitch& one : kSearchSwitches) {

@@ -51,7 +51,7 @@ absl::Status Feed::Open() {
   TUTTI_ASSIGN_OR_RETURN(decoder_, OpenDecoder(input_, options));
   recording_.channels = decoder_->channels();
   SegmenterOptions segmenter_options;
-  segmenter_options.max_segment_ms = std::min(options.max_segment_ms, parts_.asr->max_segment_ms());
+  segmenter_options.max_segment_ms = std::min(options.max_segment_ms, parts_.asr->max_segment_ms(options.search));
   const std::shared_ptr<const FsmnVad> vad = options.use_vad ? parts_.vad : nullptr;
   if (vad != nullptr) segmenter_options.vad = options.vad_options.value_or(vad->default_options());
   for (int channel = 0; channel < decoder_->channels(); ++channel) {
@@ -92,23 +92,22 @@ absl::Status Feed::DecodeOn(Workspace& workspace) {
 }
 
 void Feed::Cut(VadSegment segment, int channel, std::span<const float> samples) {
-  const int64_t join = parts_.asr->join_ms() * 16;
-  if (join == 0) return Queue(segment, channel, samples);
+  const int64_t join = parts_.asr->join_ms(request_->options().search) * 16;
+  if (join == 0) return Queue({segment}, channel, samples);
   Joined& joined = joined_[static_cast<size_t>(channel)];
   if (static_cast<int64_t>(joined.samples.size() + samples.size()) > join) CutJoined(channel);
-  if (joined.samples.empty()) joined.span.start_ms = segment.start_ms;
-  joined.span.end_ms = segment.end_ms;
+  joined.pieces.push_back(segment);
   joined.samples.insert(joined.samples.end(), samples.begin(), samples.end());
 }
 
 void Feed::CutJoined(int channel) {
   Joined& joined = joined_[static_cast<size_t>(channel)];
   if (joined.samples.empty()) return;
-  Queue(joined.span, channel, joined.samples);
+  Queue(std::exchange(joined.pieces, {}), channel, joined.samples);
   joined.samples.clear();
 }
 
-void Feed::Queue(VadSegment segment, int channel, std::span<const float> samples) {
+void Feed::Queue(std::vector<VadSegment> pieces, int channel, std::span<const float> samples) {
   auto queued = std::make_unique<QueuedSegment>();
   {
     CpuTimer timer(recording_.timings.features);
@@ -119,8 +118,7 @@ void Feed::Queue(VadSegment segment, int channel, std::span<const float> samples
     frontend.Compute(samples, queued->features);
   }
   queued->request = request_;
-  queued->start_ms = segment.start_ms;
-  queued->end_ms = segment.end_ms;
+  queued->pieces = std::move(pieces);
   queued->channel = channel;
   queued->number = request_->ExpectSegment();
   cut_.push_back(std::move(queued));

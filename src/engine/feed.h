@@ -42,7 +42,7 @@ class Feed {
   // The segmenter's segments, in their order; those of a channel that the model wants joined wait for the next ones.
   void Cut(VadSegment segment, int channel, std::span<const float> samples);
   void CutJoined(int channel);
-  void Queue(VadSegment segment, int channel, std::span<const float> samples);
+  void Queue(std::vector<VadSegment> pieces, int channel, std::span<const float> samples);
 
   const std::shared_ptr<Request> request_;
   const AudioInput input_;
@@ -56,7 +56,7 @@ class Feed {
   std::vector<std::vector<float>> pieces_;
   // Stretches of speech that go on as one segment.
   struct Joined {
-    VadSegment span = {};
+    std::vector<VadSegment> pieces;
     std::vector<float> samples;
   };
   std::vector<Joined> joined_;                      // one a channel

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <string_view>
 #include <tuple>
@@ -94,13 +95,13 @@ void Request::FeedingDone(const Recording& recording) {
   Finish(std::move(transcript));
 }
 
-void Request::AddSegment(int64_t number, Segment segment, double seconds) {
+void Request::AddSegment(int64_t number, std::vector<Segment> parts, double seconds) {
   Transcript transcript;
   bool last = false;
   {
     MutexLock lock(mu_);
-    if (options_.on_segment) untold_.emplace(number, segment);
-    transcript_.segments.push_back(std::move(segment));
+    if (options_.on_segment) untold_.emplace(number, parts);
+    segments_.emplace(number, std::move(parts));
     transcript_.timings.recognise += seconds;
     ++finished_segments_;
     ++progress_.segments_done;
@@ -122,7 +123,7 @@ void Request::Relay(const Progress& progress) {
 void Request::Relay(int64_t number, Segment segment) {
   {
     MutexLock lock(mu_);
-    untold_.emplace(number, std::move(segment));
+    untold_[number].push_back(std::move(segment));
   }
   Report();
 }
@@ -137,7 +138,11 @@ Transcript Request::Assemble() {
   transcript.file = identity_.name;
   transcript.model = identity_.model;
   transcript.compute_type = identity_.compute_type;
-  std::ranges::sort(transcript.segments, {}, [](const Segment& segment) {
+  for (auto& [number, parts] : segments_) {
+    std::ranges::move(parts, std::back_inserter(transcript.segments));
+  }
+  segments_.clear();
+  std::ranges::stable_sort(transcript.segments, {}, [](const Segment& segment) {
     return std::tuple(segment.start_ms, segment.channel, segment.end_ms);
   });
   for (const Segment& segment : transcript.segments) AppendText(segment.text, transcript.text);
@@ -164,7 +169,7 @@ void Request::Report() {
     MutexLock lock(mu_);
     progress = progress_;
     for (auto next = untold_.begin(); next != untold_.end() && next->first == next_untold_; ++next_untold_) {
-      segments.push_back(std::move(next->second));
+      std::ranges::move(next->second, std::back_inserter(segments));
       next = untold_.erase(next);
     }
   }

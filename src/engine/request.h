@@ -62,8 +62,9 @@ class Request final : public Transcription {
   int64_t ExpectSegment() TUTTI_EXCLUDES(mu_);
   void FeedingDone(const Recording& recording) TUTTI_EXCLUDES(mu_);
 
-  // For workers. `number` is what ExpectSegment returned, `seconds` the segment's share of its batch's time.
-  void AddSegment(int64_t number, Segment segment, double seconds) TUTTI_EXCLUDES(mu_);
+  // For workers. `number` is what ExpectSegment returned, `parts` the segment, or the several that its model made of it,
+  // in order; `seconds` its share of its batch's time.
+  void AddSegment(int64_t number, std::vector<Segment> parts, double seconds) TUTTI_EXCLUDES(mu_);
 
   // For an engine that works elsewhere and hands on what it hears of it: instead of all the above.
   void Relay(const Progress& progress) TUTTI_EXCLUDES(mu_);
@@ -99,10 +100,11 @@ class Request final : public Transcription {
 
   mutable Mutex mu_;
   CondVar finished_;
-  Transcript transcript_ TUTTI_GUARDED_BY(mu_);
+  Transcript transcript_ TUTTI_GUARDED_BY(mu_);                        // without segments
+  std::map<int64_t, std::vector<Segment>> segments_ TUTTI_GUARDED_BY(mu_);  // by number
   Progress progress_ TUTTI_GUARDED_BY(mu_);
   // Finished and not yet told to on_segment, by number; empty without one.
-  std::map<int64_t, Segment> untold_ TUTTI_GUARDED_BY(mu_);
+  std::map<int64_t, std::vector<Segment>> untold_ TUTTI_GUARDED_BY(mu_);
   int64_t next_untold_ TUTTI_GUARDED_BY(mu_) = 0;
   int64_t expected_segments_ TUTTI_GUARDED_BY(mu_) = 0;
   int64_t finished_segments_ TUTTI_GUARDED_BY(mu_) = 0;

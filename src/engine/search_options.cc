@@ -1,5 +1,7 @@
 #include "tutti/search_options.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <cctype>
 #include <charconv>
@@ -65,6 +67,18 @@ absl::Status SetTask(std::string_view text, SearchOptions& options) {
   return absl::OkStatus();
 }
 
+absl::Status SetChoice(const SearchChoice& choice, std::string_view text, SearchOptions& options) {
+  std::vector<std::string_view> names;
+  for (const auto& [name, value] : choice.choices) {
+    if (text == name) {
+      options.*choice.field = value;
+      return absl::OkStatus();
+    }
+    names.emplace_back(name);
+  }
+  return InvalidArgument("{}: '{}', expected one of {}", choice.name, text, fmt::join(names, ", "));
+}
+
 }  // namespace
 
 std::vector<std::string> SearchOptionNames() {
@@ -74,6 +88,7 @@ std::vector<std::string> SearchOptionNames() {
   for (const auto& count : kSearchCounts) names.emplace_back(count.name);
   for (const SearchList& list : kSearchLists) names.emplace_back(list.name);
   for (const SearchSwitch& one : kSearchSwitches) names.emplace_back(one.name);
+  for (const SearchChoice& choice : kSearchChoices) names.emplace_back(choice.name);
   return names;
 }
 
@@ -95,6 +110,9 @@ absl::Status SetSearchOption(std::string_view name, std::string_view value, Sear
   }
   for (const SearchSwitch& one : kSearchSwitches) {
     if (name == one.name) return SetSwitch(one, value, options);
+  }
+  for (const SearchChoice& choice : kSearchChoices) {
+    if (name == choice.name) return SetChoice(choice, value, options);
   }
   return NotFound("there is no option {} of the search", name);
 }

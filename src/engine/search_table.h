@@ -2,6 +2,7 @@
 
 #include <array>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tutti/search_options.h"
@@ -83,6 +84,23 @@ inline constexpr std::array kSearchSwitches = {
     SearchSwitch{"condition_on_previous_text", &SearchOptions::condition_on_previous_text,
                  "take each segment's text to stand before the next one's; a recording's segments then wait for each "
                  "other"},
+    SearchSwitch{"without_timestamps", &SearchOptions::without_timestamps,
+                 "a window of joined speech is one segment, as it is by default; =false: it is divided by times that "
+                 "the model makes"},
+    SearchSwitch{"word_timestamps", &SearchOptions::word_timestamps, "words have times"},
+};
+
+struct SearchChoice {
+  const char* name;
+  int SearchOptions::*field;
+  std::array<std::pair<const char*, int>, 5> choices;  // the first is the default
+  const char* help;
+};
+inline constexpr std::array kSearchChoices = {
+    SearchChoice{"window_seconds",
+                 &SearchOptions::window_seconds,
+                 {{{"auto", 0}, {"10", 10}, {"15", 15}, {"20", 20}, {"30", 30}}},
+                 "speech that is joined and heard at a time; auto: the length that costs no accuracy"},
 };
 
 }  // namespace tutti

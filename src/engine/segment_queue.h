@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "base/mutex.h"
 #include "engine/request.h"
+#include "tutti/vad.h"
 
 namespace tutti {
 
@@ -19,8 +20,7 @@ namespace tutti {
 struct QueuedSegment {
   std::shared_ptr<Request> request;
   int64_t number = 0;  // what Request::ExpectSegment returned
-  int64_t start_ms = 0;
-  int64_t end_ms = 0;
+  std::vector<VadSegment> pieces;  // of the recording, joined; one at least, in order
   int channel = 0;
   int64_t rows = 0;             // LFR frames, 60 ms each
   std::vector<float> features;  // [rows, width]

@@ -7,6 +7,7 @@
 #include "base/status.h"
 #include "engine/cpu_clock.h"
 #include "engine/no_throw.h"
+#include "engine/speech_map.h"
 
 namespace tutti {
 
@@ -52,10 +53,13 @@ void Worker::Step() {
   if (finished_.empty()) return;
   ReachSyncPoint(sync_points_, "Worker:network_done");
   const auto find = [this](int64_t id) { return std::ranges::find(live_, id, &Live::id); };
-  std::vector<absl::StatusOr<Segment>> segments;
+  std::vector<absl::StatusOr<std::vector<Segment>>> segments;
   for (const auto& [id, hypothesis] : finished_) {
-    segments.push_back(hypothesis.ok() ? absl::StatusOr<Segment>(ToSegment(*find(id)->segment, *hypothesis))
-                                       : hypothesis.status());
+    if (hypothesis.ok()) {
+      segments.emplace_back(ToSegments(*find(id)->segment, *hypothesis));
+    } else {
+      segments.emplace_back(hypothesis.status());
+    }
   }
   // From here on nothing fails: a segment must not be reported twice.
   for (size_t i = 0; i < finished_.size(); ++i) {
@@ -117,23 +121,33 @@ int64_t Worker::live_rows() const {
   return rows;
 }
 
-Segment Worker::ToSegment(const QueuedSegment& queued, const Hypothesis& hypothesis) const {
-  const auto in_recording = [&queued](int64_t ms) {
-    return ms < 0 ? std::nullopt : std::optional(queued.start_ms + ms);
-  };
-  SegmentText text = parts_.asr->Text(hypothesis);
-  Segment segment{queued.start_ms, queued.end_ms, queued.channel, std::move(text.text), {}};
-  for (TextUnit& unit : text.units) {
-    segment.tokens.push_back(
-        {std::move(unit.text), in_recording(unit.start_ms), in_recording(unit.end_ms), unit.score});
+std::vector<Segment> Worker::ToSegments(const QueuedSegment& queued, const Hypothesis& hypothesis) const {
+  const SpeechMap map(queued.pieces);
+  std::vector<Segment> segments;
+  for (SegmentText& text : parts_.asr->Texts(hypothesis)) {
+    Segment& segment = segments.emplace_back();
+    segment.start_ms = map.Start(std::max<int64_t>(text.start_ms, 0));
+    segment.end_ms = map.End(text.end_ms < 0 ? map.duration_ms() : text.end_ms);
+    segment.channel = queued.channel;
+    segment.text = std::move(text.text);
+    for (TextUnit& unit : text.units) {
+      Token& token = segment.tokens.emplace_back();
+      if (unit.start_ms >= 0 && unit.end_ms >= 0) {
+        const VadSegment span = map.Word(unit.start_ms, unit.end_ms);
+        token.start_ms = span.start_ms;
+        token.end_ms = span.end_ms;
+      }
+      token.text = std::move(unit.text);
+      token.score = unit.score;
+    }
+    segment.avg_logprob = hypothesis.avg_logprob;
+    segment.no_speech_prob = hypothesis.no_speech_prob;
+    segment.compression_ratio = hypothesis.compression_ratio;
+    segment.temperature = hypothesis.temperature;
+    segment.language = hypothesis.language;
+    segment.language_probability = hypothesis.language_probability;
   }
-  segment.avg_logprob = hypothesis.avg_logprob;
-  segment.no_speech_prob = hypothesis.no_speech_prob;
-  segment.compression_ratio = hypothesis.compression_ratio;
-  segment.temperature = hypothesis.temperature;
-  segment.language = hypothesis.language;
-  segment.language_probability = hypothesis.language_probability;
-  return segment;
+  return segments;
 }
 
 }  // namespace tutti

@@ -62,7 +62,8 @@ class Worker {
   void Attempt(const std::function<void()>& work);
   void RunOneByOne(const absl::Status& why);
   int64_t live_rows() const;
-  Segment ToSegment(const QueuedSegment& queued, const Hypothesis& hypothesis) const;
+  // One, unless the model divides it.
+  std::vector<Segment> ToSegments(const QueuedSegment& queued, const Hypothesis& hypothesis) const;
 
   const RecognizerParts& parts_;
   SegmentQueue& queue_;

@@ -20,17 +20,11 @@
 
 namespace tutti {
 
-// A piece of text with what is known of it: a word or a Chinese character after token post-processing (spec §7.1).
-struct TextUnit {
-  std::string text;
-  int64_t start_ms = -1;  // from the segment's start; -1: unknown
-  int64_t end_ms = -1;
-  float score = 0;  // mean log-probability of its tokens
-};
-
 struct SegmentText {
   std::string text;
   std::vector<TextUnit> units;
+  int64_t start_ms = -1;  // from the segment's start; -1: all of the segment
+  int64_t end_ms = -1;
 };
 
 // A recogniser network over ragged batches. Immutable after Load; safe from any thread (each with its own Workspace)
@@ -61,9 +55,9 @@ class AsrModel {
   virtual std::unique_ptr<Decoding> NewDecoding() const;
 
   // Longer stretches of speech are cut; shorter ones are joined, without the silence between them, up to join_ms in
-  // all.
-  virtual int64_t max_segment_ms() const { return std::numeric_limits<int64_t>::max(); }
-  virtual int64_t join_ms() const { return 0; }
+  // all. `options` are such as Check takes.
+  virtual int64_t max_segment_ms(const SearchOptions& /*options*/) const { return std::numeric_limits<int64_t>::max(); }
+  virtual int64_t join_ms(const SearchOptions& /*options*/) const { return 0; }
 
   // Whether it takes options of search at all.
   virtual bool takes_search_options() const { return false; }
@@ -74,6 +68,8 @@ class AsrModel {
   virtual absl::Status Check(const SearchOptions& options) const;
 
   virtual SegmentText Text(const Hypothesis& hypothesis) const = 0;
+  // The same in the parts that the model divides the segment into, in order: one at least.
+  virtual std::vector<SegmentText> Texts(const Hypothesis& hypothesis) const { return {Text(hypothesis)}; }
 };
 
 }  // namespace tutti

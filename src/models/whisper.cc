@@ -54,11 +54,6 @@ Whisper::Whisper(WhisperPackage package, WhisperVocabulary vocabulary, std::shar
       encoder_(std::move(encoder)),
       decoder_(std::move(decoder)) {}
 
-int64_t Whisper::WindowFrames(int64_t frames) const {
-  const int64_t half = max_frames() / 2;
-  return frames <= half ? half : max_frames();
-}
-
 std::vector<std::string> Whisper::languages() const {
   if (!package_.is_multilingual) return {"en"};
   std::vector<std::string> codes;
@@ -67,6 +62,14 @@ std::vector<std::string> Whisper::languages() const {
 }
 
 absl::StatusOr<WhisperDecodeOptions> Whisper::Translate(const SearchOptions& options) const {
+  constexpr size_t kMostTemperatures = 16;
+  if (options.temperature.empty() || options.temperature.size() > kMostTemperatures) {
+    return InvalidArgument("temperature: {} of them, expected 1 to {}", options.temperature.size(), kMostTemperatures);
+  }
+  for (const float temperature : options.temperature) {
+    if (!(temperature >= 0)) return InvalidArgument("temperature: {}, expected 0 or more", temperature);
+  }
+  TUTTI_RETURN_IF_ERROR(WhisperWindows::Check(options.window_seconds));
   WhisperDecodeOptions decode;
   const WhisperTokens& tokens = package_.tokens;
   const std::string_view before = options.initial_prompt.empty() ? "hotwords" : "initial_prompt";
@@ -96,8 +99,11 @@ absl::StatusOr<WhisperDecodeOptions> Whisper::Translate(const SearchOptions& opt
   } else if (!any_language && code != "en") {
     return InvalidArgument("language: \"{}\", but the model knows English only; expected en", options.language);
   }
-  decode.prompt.push_back(tokens.no_times);
+  if (options.without_timestamps) decode.prompt.push_back(tokens.no_times);
   TUTTI_ASSIGN_OR_RETURN(decode.prefix, EncodeWords(package_.bpe, "prefix", options.prefix));
+  if (!options.without_timestamps && !decode.prefix.empty()) {
+    decode.prefix.insert(decode.prefix.begin(), tokens.first_time);
+  }
   decode.beam_size = options.beam_size;
   decode.patience = options.patience;
   decode.length_penalty = options.length_penalty;
@@ -112,8 +118,8 @@ absl::StatusOr<WhisperDecodeOptions> Whisper::Translate(const SearchOptions& opt
   return decode;
 }
 
-std::string Whisper::LanguageOf(const WhisperResult& result, const SearchOptions& options) const {
-  const auto found = std::ranges::find(package_.languages, result.language, &WhisperLanguage::token);
+std::string Whisper::LanguageOf(int32_t language, const SearchOptions& options) const {
+  const auto found = std::ranges::find(package_.languages, language, &WhisperLanguage::token);
   if (found != package_.languages.end()) return found->code;
   return package_.is_multilingual ? options.language : "en";
 }
@@ -125,6 +131,10 @@ std::string Whisper::PlainText(std::span<const int32_t> tokens) const {
 absl::Status Whisper::Check(const SearchOptions& options) const {
   TUTTI_ASSIGN_OR_RETURN(WhisperDecodeOptions decode, Translate(options));
   KvPool pool = decoder_.MakePool(0);
+  TUTTI_RETURN_IF_ERROR(WhisperSearch::Create(vocabulary_, decoder_.dims(), decode, pool).status());
+  decode.beam_size = 1;  // as it is when text is drawn
+  decode.temperature = 1;
+  decode.best_of = options.best_of;
   return WhisperSearch::Create(vocabulary_, decoder_.dims(), std::move(decode), pool).status();
 }
 
@@ -173,6 +183,30 @@ SegmentText Whisper::Text(const Hypothesis& hypothesis) const {
   end_unit();
   std::erase_if(result.units, [](const TextUnit& unit) { return unit.text.empty(); });
   return result;
+}
+
+std::vector<SegmentText> Whisper::Texts(const Hypothesis& hypothesis) const {
+  if (hypothesis.parts.empty()) return {Text(hypothesis)};
+  std::vector<SegmentText> texts;
+  const std::span ids(hypothesis.ids);
+  size_t first_id = 0, first_word = 0;
+  for (const Hypothesis::Part& part : hypothesis.parts) {
+    SegmentText& text = texts.emplace_back();
+    if (hypothesis.words.empty()) {
+      const auto own = ids.subspan(first_id, part.ids);
+      const std::span scores = std::span(hypothesis.scores).subspan(first_id, part.ids);
+      text = Text({{own.begin(), own.end()}, {scores.begin(), scores.end()}, {}});
+    } else {
+      text.text = PlainText(ids.subspan(first_id, part.ids));
+      const std::span words = std::span(hypothesis.words).subspan(first_word, part.words);
+      text.units.assign(words.begin(), words.end());
+    }
+    text.start_ms = part.start_ms;
+    text.end_ms = part.end_ms;
+    first_id += part.ids;
+    first_word += part.words;
+  }
+  return texts;
 }
 
 }  // namespace tutti

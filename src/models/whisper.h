@@ -17,11 +17,12 @@
 #include "models/whisper_decoder.h"
 #include "models/whisper_encoder.h"
 #include "models/whisper_rules.h"
+#include "models/whisper_window.h"
 
 namespace tutti {
 
-// Whisper (whisper spec §3–§5): windows of joined speech through the encoder, their text token by token, without times
-// inside a window, as faster-whisper's batched pipeline has it.
+// Whisper (whisper spec §3–§5): windows of joined speech through the encoder, their text token by token, divided by
+// times inside a window or not, as faster-whisper's batched pipeline has it.
 class Whisper final : public AsrModel {
  public:
   // Measured with whisper-base on the Asterisk calls (docs/models.md). Narrower networks round away more; none was
@@ -39,25 +40,25 @@ class Whisper final : public AsrModel {
   // One decoding's worth, in the default options.
   void Recognise(const ScatteredBatch& features, Workspace& workspace, std::span<Hypothesis> hypotheses) const override;
   std::unique_ptr<Decoding> NewDecoding() const override;
-  int64_t max_segment_ms() const override { return window_ms(max_frames()); }
-  int64_t join_ms() const override { return window_ms(max_frames()); }
+  int64_t max_segment_ms(const SearchOptions& options) const override { return held_ms(options); }
+  int64_t join_ms(const SearchOptions& options) const override { return held_ms(options); }
   bool takes_search_options() const override { return true; }
   std::vector<std::string> languages() const override;
   bool translates() const override { return package_.is_multilingual; }
   absl::Status Check(const SearchOptions& options) const override;
   SegmentText Text(const Hypothesis& hypothesis) const override;
+  std::vector<SegmentText> Texts(const Hypothesis& hypothesis) const override;
 
   const WhisperEncoder& encoder() const { return encoder_; }
   const WhisperDecoder& decoder() const { return decoder_; }
   const WhisperVocabulary& vocabulary() const { return vocabulary_; }
+  const WhisperPackage& package() const { return package_; }
+  WhisperWindows windows() const { return WhisperWindows(2 * package_.sizes.encoder_positions); }
 
-  // Frames of the window that so many frames of features are put into: shorter ones than half of the longest make the
-  // decoder run away (whisper spec §6).
-  int64_t WindowFrames(int64_t frames) const;
   // What the decoder is told and asked. InvalidArgument names the option and what it may be.
   absl::StatusOr<WhisperDecodeOptions> Translate(const SearchOptions& options) const;
-  // The code of the language that was found, else of the one that was given.
-  std::string LanguageOf(const WhisperResult& result, const SearchOptions& options) const;
+  // The code of the language that was found, or for another token that of the one that was given.
+  std::string LanguageOf(int32_t language, const SearchOptions& options) const;
   // The words of tokens, without what is none and without spaces around them.
   std::string PlainText(std::span<const int32_t> tokens) const;
 
@@ -65,8 +66,9 @@ class Whisper final : public AsrModel {
   Whisper(WhisperPackage package, WhisperVocabulary vocabulary, std::shared_ptr<const LogMel> features,
           WhisperEncoder encoder, WhisperDecoder decoder);
 
-  int64_t max_frames() const { return 2 * package_.sizes.encoder_positions; }
-  static int64_t window_ms(int64_t frames) { return frames * 1000 / LogMel::kFramesPerSecond; }
+  int64_t held_ms(const SearchOptions& options) const {
+    return windows().Held(options.window_seconds) * 1000 / LogMel::kFramesPerSecond;
+  }
 
   const WhisperPackage package_;
   const WhisperVocabulary vocabulary_;

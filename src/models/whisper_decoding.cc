@@ -1,10 +1,13 @@
 #include "models/whisper_decoding.h"
 
 #include <algorithm>
+#include <string>
 #include <utility>
 
 #include "models/compression_ratio.h"
+#include "models/token_loop.h"
 #include "models/whisper.h"
+#include "models/whisper_times.h"
 
 namespace tutti {
 namespace {
@@ -32,7 +35,7 @@ void WhisperDecoding::Encode(std::span<const Utterance> group, Workspace& worksp
   for (const Utterance& utterance : group) {
     offsets.push_back(offsets.back() + utterance.rows);
     starts.push_back(utterance.features);
-    windows.push_back(model_.WindowFrames(utterance.rows));
+    windows.push_back(model_.windows().Heard(utterance.rows, utterance.options->window_seconds));
     rows += WhisperEncoder::Rows(windows.back());
   }
   const WhisperDims& dims = model_.decoder().dims();
@@ -40,10 +43,17 @@ void WhisperDecoding::Encode(std::span<const Utterance> group, Workspace& worksp
   float* encoded = scope.Floats(rows * dims.width);
   model_.encoder().Run({starts, dims.mels, offsets}, windows, workspace, encoded);
   for (size_t i = 0; i < group.size(); ++i) {
+    const auto& [id, features, frames, options] = group[i];
     const int64_t own = WhisperEncoder::Rows(windows[i]);
-    waiting_.push_back(
-        {group[i].id, model_.Translate(*group[i].options), model_.decoder().Listen(encoded, own, workspace)});
-    live_.push_back({group[i].id, group[i].options});
+    absl::StatusOr<WhisperDecodeOptions> decode = model_.Translate(*options);
+    Live& live = live_.emplace_back(Live{id, frames, options, nullptr});
+    if (decode.ok()) {
+      live.fallback = std::make_unique<WhisperFallback>(
+          *options, *std::move(decode), model_.vocabulary().start,
+          static_cast<double>(frames) / static_cast<double>(LogMel::kFramesPerSecond));
+      decode = live.fallback->decode();
+    }
+    waiting_.push_back({id, std::move(decode), model_.decoder().Listen(encoded, own, workspace)});
     encoded += own * dims.width;
   }
 }
@@ -65,27 +75,38 @@ void WhisperDecoding::LetIn(std::vector<Finished>& finished) {
 void WhisperDecoding::Step(Workspace& workspace, std::vector<Finished>& finished) {
   LetIn(finished);
   batch_.Step(workspace);
-  for (const auto& [id, result, memory] : batch_.TakeFinished()) {
+  for (auto& [id, result, memory] : batch_.TakeFinished()) {
     const auto live = std::ranges::find(live_, id, &Live::id);
-    finished.push_back({id, ToHypothesis(result, *live->options)});
+    WhisperFallback& fallback = *live->fallback;
+    const std::string text = model_.PlainText(result.sequences.front().tokens);
+    if (fallback.Take(std::move(result), text)) {
+      waiting_.push_front({id, fallback.decode(), std::move(memory)});
+      continue;
+    }
+    Hypothesis hypothesis = ToHypothesis(*live->options, fallback);
+    AddTimes(model_, memory, live->frames, *live->options, workspace, hypothesis);
+    finished.push_back({id, std::move(hypothesis)});
     live_.erase(live);
   }
 }
 
-Hypothesis WhisperDecoding::ToHypothesis(const WhisperResult& result, const SearchOptions& options) const {
-  const WhisperSequence& best = result.sequences.front();
+Hypothesis WhisperDecoding::ToHypothesis(const SearchOptions& options, WhisperFallback& fallback) const {
+  WhisperFallback::Found found = fallback.TakeBest();
+  const float mean = found.sequence.mean_log_prob();
   Hypothesis hypothesis;
-  hypothesis.avg_logprob = best.mean_log_prob();
-  hypothesis.no_speech_prob = result.no_speech_prob;
-  hypothesis.temperature = 0;
-  hypothesis.compression_ratio = CompressionRatio(model_.PlainText(best.tokens));
-  hypothesis.language = model_.LanguageOf(result, options);
-  hypothesis.language_probability = result.language < 0 ? 1 : result.language_prob;
-  const bool silent =
-      result.no_speech_prob > options.no_speech_threshold && best.mean_log_prob() < options.log_prob_threshold;
-  if (silent) return hypothesis;
-  hypothesis.ids = best.tokens;
-  hypothesis.scores.assign(best.tokens.size(), best.mean_log_prob());
+  hypothesis.avg_logprob = mean;
+  hypothesis.no_speech_prob = fallback.no_speech_prob();
+  hypothesis.compression_ratio = found.compression_ratio;
+  hypothesis.temperature = fallback.temperature();
+  hypothesis.language = model_.LanguageOf(fallback.language(), options);
+  hypothesis.language_probability = fallback.language() < 0 ? 1 : fallback.language_prob();
+  if (fallback.no_speech_prob() > options.no_speech_threshold && mean < options.log_prob_threshold) return hypothesis;
+  hypothesis.ids = std::move(found.sequence.tokens);
+  if (found.runs_away) {
+    hypothesis.ids = CutLoops(hypothesis.ids, model_.vocabulary().end);
+    hypothesis.compression_ratio = CompressionRatio(model_.PlainText(hypothesis.ids));
+  }
+  hypothesis.scores.assign(hypothesis.ids.size(), mean);
   return hypothesis;
 }
 

@@ -2,11 +2,13 @@
 
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <span>
 #include <vector>
 
 #include "models/decoding.h"
 #include "models/whisper_batch.h"
+#include "models/whisper_fallback.h"
 #include "nn/cross_attention.h"
 #include "nn/workspace.h"
 
@@ -15,7 +17,8 @@ namespace tutti {
 class Whisper;
 
 // What one worker recognises with Whisper: windows are encoded as they come, a group at a time, and their texts are
-// found together. A window that the cache of keys and values has no room for waits, encoded, for others to end.
+// found together. A window that the cache of keys and values has no room for waits, encoded, for others to end. One
+// whose text is to be looked for again keeps its encoding and goes first.
 class WhisperDecoding final : public Decoding {
  public:
   // `model` outlives it.
@@ -31,7 +34,9 @@ class WhisperDecoding final : public Decoding {
  private:
   struct Live {
     int64_t id;
+    int64_t frames;  // of features
     const SearchOptions* options;
+    std::unique_ptr<WhisperFallback> fallback;  // null where the model cannot serve the options
   };
   struct Waiting {
     int64_t id;
@@ -43,8 +48,8 @@ class WhisperDecoding final : public Decoding {
   // As many of the waiting as there is room for; those that cannot be are finished.
   void LetIn(std::vector<Finished>& finished);
   void Forget(int64_t id);
-  // What a search found: no text where the decoder itself takes the window for silence.
-  Hypothesis ToHypothesis(const WhisperResult& result, const SearchOptions& options) const;
+  // What the searches found: no text where the decoder itself takes the window for silence.
+  Hypothesis ToHypothesis(const SearchOptions& options, WhisperFallback& fallback) const;
 
   const Whisper& model_;
   WhisperBatch batch_;

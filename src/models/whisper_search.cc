@@ -4,6 +4,7 @@
 #include <cmath>
 #include <utility>
 
+#include "models/token_loop.h"
 #include "nn/token_ops.h"
 
 namespace tutti {
@@ -73,10 +74,11 @@ absl::StatusOr<std::unique_ptr<WhisperSearch>> WhisperSearch::Create(const Whisp
   TUTTI_RETURN_IF_ERROR(Check(options, tokens));
   const auto prompt = static_cast<int64_t>(options.prompt.size()), prefix = static_cast<int64_t>(options.prefix.size());
   const int64_t most = std::min(options.max_length, dims.text_positions);
-  const int64_t steps = std::min(most / 2, most - (prompt - 1));
+  int64_t steps = std::min(most / 2, most - (prompt - 1));
   if (steps <= prefix) {
     return InvalidArgument("prompt of {} tokens and prefix of {} leave no room among {}", prompt, prefix, most);
   }
+  if (options.most_tokens > 0) steps = std::min(steps, prefix + options.most_tokens);
   std::unique_ptr<WhisperSearch> search(new WhisperSearch(tokens, std::move(options), pool));
   search->max_steps_ = steps;
   const WhisperDecodeOptions& own = search->options_;
@@ -227,11 +229,15 @@ void WhisperSearch::Advance() {
 }
 
 bool WhisperSearch::EndsWith(const Candidate& candidate, bool is_last_step) {
-  const bool ends = candidate.token == tokens_.end;
-  if (!ends && !is_last_step) return false;
-  WhisperSequence sequence = {beams_[candidate.parent].history, candidate.score};
-  if (!ends) sequence.tokens.push_back(candidate.token);
-  finished_.push_back(std::move(sequence));
+  if (candidate.token == tokens_.end) {
+    finished_.push_back({beams_[candidate.parent].history, candidate.score});
+    return true;
+  }
+  std::vector<int32_t> tokens = beams_[candidate.parent].history;
+  tokens.push_back(candidate.token);
+  const bool is_loop = RunsInLoop(tokens, tokens_.end);
+  if (!is_loop && !is_last_step) return false;
+  finished_.push_back({std::move(tokens), candidate.score, 0, is_loop ? WhisperEnd::kLoop : WhisperEnd::kLength});
   return true;
 }
 
@@ -287,7 +293,9 @@ void WhisperSearch::Finish() {
     const auto length = static_cast<float>(sequence.tokens.size());
     sequence.score = sequence.log_prob / std::pow(length, options_.length_penalty);
   }
-  std::ranges::stable_sort(finished_, std::greater(), &WhisperSequence::score);
+  std::ranges::stable_sort(finished_, std::greater(), [](const WhisperSequence& one) {
+    return std::pair(one.end != WhisperEnd::kLoop, one.score);
+  });
   const auto most = static_cast<size_t>(std::max(options_.beam_size, options_.best_of));
   if (finished_.size() > most) finished_.resize(most);
   result_.sequences = std::move(finished_);

@@ -26,6 +26,7 @@ struct WhisperDecodeOptions {
   float patience = 1;
   float length_penalty = 1;
   int64_t max_length = 448;  // tokens with the prompt; half as many are found at most
+  int64_t most_tokens = 0;   // behind the prefix; 0: no such bound
   // Above 0: tokens are drawn, from probabilities of this temperature, in `best_of` hypotheses; beam_size is 1 then.
   float temperature = 0;
   int64_t best_of = 1;
@@ -33,17 +34,21 @@ struct WhisperDecodeOptions {
   WhisperRuleOptions rules = {};  // timestamps: as the prompt says
 };
 
+// By what a sequence ended: the end token, its length, or that it ran in a loop (token_loop.h).
+enum class WhisperEnd { kToken, kLength, kLoop };
+
 struct WhisperSequence {
   std::vector<int32_t> tokens = {};  // without the end; the prefix is among them
   float log_prob = 0;                // of all tokens and the end, without the prefix
   float score = 0;                   // log_prob / tokens ^ length_penalty, by which the best is found
+  WhisperEnd end = WhisperEnd::kToken;
 
   // Over the tokens and the end, as faster-whisper has it.
   float mean_log_prob() const { return log_prob / static_cast<float>(tokens.size() + 1); }
 };
 
 struct WhisperResult {
-  std::vector<WhisperSequence> sequences = {};  // best first; one at least
+  std::vector<WhisperSequence> sequences = {};  // best first, those that ran in loops last; one at least
   float no_speech_prob = 0;
   // With detect_language only.
   int32_t language = -1;

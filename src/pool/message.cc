@@ -51,6 +51,7 @@ void Fields(Archive& a, SearchOptions& m) {
   a(m.compression_ratio_threshold), a(m.temperature), a(m.best_of);
   a(m.initial_prompt), a(m.hotwords), a(m.prefix), a(m.max_new_tokens);
   a(m.condition_on_previous_text), a(m.prompt_reset_on_temperature);
+  a(m.window_seconds), a(m.without_timestamps), a(m.word_timestamps);
 }
 template <typename Archive>
 void Fields(Archive& a, TranscribeOptions& m) {

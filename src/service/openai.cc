@@ -126,6 +126,12 @@ absl::StatusOr<SearchOptions> SearchOptionsOf(const OpenAiRequest& request, std:
   if (!model.takes_search_options) return options;
   options.language = request.language;
   options.initial_prompt = request.prompt;
+  using Format = OpenAiRequest::Format;
+  const bool verbose = request.format == Format::kVerboseJson;
+  options.word_timestamps = verbose && request.words;
+  // Where times of segments are asked for, those of joined speech would be too long.
+  const bool cues = request.format == Format::kSrt || request.format == Format::kVtt;
+  options.without_timestamps = !(cues || (verbose && request.segments));
   // 0 asks for the model's own choice, which begins there.
   if (request.temperature > 0) options.temperature = {static_cast<float>(request.temperature)};
   TUTTI_RETURN_IF_ERROR(CheckSearchOptions(options, model));

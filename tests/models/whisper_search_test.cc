@@ -126,6 +126,52 @@ TEST_F(WhisperSearchTest, OfAlmostNoTemperatureDrawsTheBest) {
   EXPECT_EQ(drawn.sequences[0].score, greedy.sequences[0].score);
 }
 
+TEST_F(WhisperSearchTest, ALoopEndsItsHypothesis) {
+  auto options = Plain();
+  options.rules.suppress.clear();
+  for (int32_t id = 0; id < tokens_.vocabulary; ++id) {
+    if (id != 5) options.rules.suppress.push_back(id);
+  }
+  const auto greedy = DecodeAlone(model_, tokens_, Encoded("clip_b"), options, workspace_);
+  EXPECT_EQ(greedy.sequences[0].tokens, std::vector<int32_t>(48, 5));
+  EXPECT_EQ(greedy.sequences[0].end, WhisperEnd::kLoop);
+  options.temperature = 0.5F;
+  options.best_of = 2;
+  const auto drawn = DecodeAlone(model_, tokens_, Encoded("clip_b"), options, workspace_);
+  ASSERT_EQ(drawn.sequences.size(), 2U);
+  EXPECT_EQ(drawn.sequences[1].tokens, std::vector<int32_t>(48, 5));
+}
+
+TEST_F(WhisperSearchTest, ATextThatEndsIsBetterThanALoop) {
+  auto options = Plain();
+  options.rules.suppress.clear();
+  for (int32_t id = 0; id < tokens_.vocabulary; ++id) {
+    if (id != 5 && id != tokens_.end) options.rules.suppress.push_back(id);
+  }
+  options.beam_size = 3;
+  options.patience = 100;       // on to the end
+  options.length_penalty = 10;  // the longer, the better
+  const auto result = DecodeAlone(model_, tokens_, Encoded("clip_b"), options, workspace_);
+  EXPECT_EQ(result.sequences.front().end, WhisperEnd::kToken);
+  for (size_t i = 1; i < result.sequences.size(); ++i) {
+    EXPECT_LE(result.sequences[i - 1].end, result.sequences[i].end);
+  }
+}
+
+TEST_F(WhisperSearchTest, ATextHasNoMoreTokensThanItMayAndSaysSo) {
+  auto options = Plain();
+  options.most_tokens = 5;
+  for (const int64_t beam_size : {1, 5}) {
+    options.beam_size = beam_size;
+    const auto result = DecodeAlone(model_, tokens_, Encoded("clip_a"), options, workspace_);
+    EXPECT_EQ(result.sequences[0].tokens.size(), 5U);
+    EXPECT_EQ(result.sequences[0].end, WhisperEnd::kLength);
+  }
+  options.most_tokens = 400;
+  options.prefix = {10, 11};
+  EXPECT_EQ(DecodeAlone(model_, tokens_, Encoded("clip_a"), options, workspace_).sequences[0].end, WhisperEnd::kToken);
+}
+
 TEST_F(WhisperSearchTest, MeansOverTheTokensAndTheEnd) {
   const auto result = DecodeAlone(model_, tokens_, Encoded("clip_a"), Plain(), workspace_);
   const WhisperSequence& best = result.sequences[0];

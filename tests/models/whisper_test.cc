@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "models/compression_ratio.h"
 #include "models/decoding.h"
 #include "tests/support/wav.h"
 #include "tests/support/whisper.h"
@@ -65,6 +66,7 @@ class WhisperTest : public ::testing::Test {
     options.language = "en";
     options.beam_size = 1;
     options.no_speech_threshold = 1;
+    options.temperature = {0};
     return options;
   }
 
@@ -128,6 +130,62 @@ TEST_F(WhisperTest, AnUnlikelyTextOfAWindowThatIsLikelySilentIsNone) {
   EXPECT_FALSE(Alone(0, options).ids.empty());
 }
 
+// Fixtures' texts are at -2: each search fails, and all temperatures are tried.
+TEST_F(WhisperTest, AnUnlikelyTextIsLookedForAgainAtEachTemperatureAndTheLikeliestIsTaken) {
+  SearchOptions options = Greedy();
+  const Hypothesis first = Alone(0, options);
+  EXPECT_EQ(first.temperature, 0.0F);
+  options.temperature = {0, 0.5F};
+  const Hypothesis again = Alone(0, options);
+  EXPECT_EQ(again.temperature, 0.5F);
+  EXPECT_GE(*again.avg_logprob, *first.avg_logprob);
+  EXPECT_EQ(again.no_speech_prob, first.no_speech_prob) << "it is the same window";
+  options.temperature = {0.5F};
+  const Hypothesis drawn = Alone(0, options);
+  EXPECT_NE(drawn.ids, first.ids);
+  EXPECT_EQ(again.ids, *drawn.avg_logprob > *first.avg_logprob ? drawn.ids : first.ids);
+  options.temperature = {0, 0.5F};
+  options.log_prob_threshold = -10;
+  EXPECT_EQ(Alone(0, options).temperature, 0.0F);
+  options.compression_ratio_threshold = 0;
+  EXPECT_EQ(Alone(0, options).temperature, 0.5F) << "any text repeats itself more than that";
+}
+
+TEST_F(WhisperTest, DrawsDoNotDependOnNeighbours) {
+  SearchOptions options;
+  options.no_speech_threshold = 1;
+  options.best_of = 3;
+  SearchOptions found = options;  // the language too, once
+  options.language = "en";
+  const Hypothesis first = Alone(0, options), second = Alone(1, found);
+  EXPECT_EQ(first.temperature, 1.0F);
+  EXPECT_EQ(second.language, "zh");
+  const auto decoding = model_->NewDecoding();
+  std::vector<Decoding::Finished> finished;
+  decoding->Admit({{Clip(1, found)}}, workspace_);
+  for (int i = 0; i < 30; ++i) decoding->Step(workspace_, finished);
+  decoding->Admit({{Clip(0, options)}}, workspace_);
+  while (!decoding->empty()) decoding->Step(workspace_, finished);
+  ASSERT_EQ(finished.size(), 2U);
+  for (const auto& [id, hypothesis] : finished) {
+    const Hypothesis& alone = id == 0 ? first : second;
+    EXPECT_EQ(hypothesis->ids, alone.ids);
+    EXPECT_EQ(hypothesis->avg_logprob, alone.avg_logprob);
+    EXPECT_EQ(hypothesis->language_probability, alone.language_probability);
+  }
+}
+
+TEST_F(WhisperTest, SaysHowSureItIs) {
+  const Hypothesis hypothesis = Alone(0, Greedy());
+  const auto expected = ReadJson(kWhisperTiny + "expected.json")["clip_a"]["cases"]["greedy"];
+  const auto length = static_cast<float>(hypothesis.ids.size());
+  EXPECT_NEAR(*hypothesis.avg_logprob, expected["scores"][0].get<float>() * length / (length + 1), 1e-3);
+  EXPECT_NEAR(*hypothesis.no_speech_prob, expected["no_speech_prob"].get<float>(), 1e-4);
+  EXPECT_EQ(hypothesis.compression_ratio, CompressionRatio(model_->PlainText(hypothesis.ids)));
+  EXPECT_EQ(hypothesis.language, "en");
+  EXPECT_EQ(hypothesis.language_probability, 1.0F) << "it was given";
+}
+
 TEST_F(WhisperTest, RecognisesABatchInTheDefaultOptions) {
   std::vector<const float*> starts = {features_[1].data(), nullptr};
   const int64_t rows = static_cast<int64_t>(features_[1].size()) / 80;
@@ -154,6 +212,14 @@ TEST_F(WhisperTest, RefusesWhatItCannotServeAndSaysWhatItCan) {
   options = {};
   options.beam_size = 0;
   EXPECT_THAT(Refused(options), HasSubstr("beam"));
+  options = {};
+  options.best_of = 65;
+  EXPECT_THAT(Refused(options), HasSubstr("best of 65"));
+  options = {};
+  options.temperature = {};
+  EXPECT_THAT(Refused(options), HasSubstr("temperature: 0 of them"));
+  options.temperature = {0, -1};
+  EXPECT_THAT(Refused(options), HasSubstr("temperature: -1"));
   options = {};
   options.initial_prompt = "broken \xFF text";
   EXPECT_THAT(Refused(options), HasSubstr("initial_prompt"));

@@ -130,6 +130,22 @@ TEST(OpenAiTest, WhatIsAskedForReachesAModelThatSearches) {
       << "the model's own choice";
 }
 
+TEST(OpenAiTest, TimesAreLookedForWhereTheAnswerHasThem) {
+  const auto search = [](std::string_view query) {
+    const auto options = SearchOptionsOf(*ReadRequest(query), "m", kWhisper);
+    EXPECT_TRUE(options.ok()) << options.status();
+    return *options;
+  };
+  const std::string verbose = "response_format=verbose_json";
+  EXPECT_FALSE(search(verbose).without_timestamps);
+  EXPECT_FALSE(search(verbose).word_timestamps);
+  EXPECT_TRUE(search(verbose + "&timestamp_granularities[]=word").word_timestamps);
+  EXPECT_TRUE(search(verbose + "&timestamp_granularities[]=word").without_timestamps);
+  EXPECT_FALSE(search("response_format=srt").without_timestamps);
+  EXPECT_FALSE(search("response_format=vtt").without_timestamps);
+  EXPECT_EQ(search("response_format=text"), SearchOptions());
+}
+
 TEST(OpenAiTest, WhatTheModelCannotDoIsAnErrorOrPassedOverWhereClientsSendItUnasked) {
   EXPECT_EQ(FieldAtFault(SearchOptionsOf(*ReadRequest("language=xx"), "m", kWhisper).status()), "language");
   const auto all_at_once = SearchOptionsOf(*ReadRequest("language=xx&prompt=p&temperature=1"), "m", {});

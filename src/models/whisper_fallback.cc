@@ -1,0 +1,61 @@
+#include "models/whisper_fallback.h"
+
+#include <algorithm>
+#include <bit>
+#include <utility>
+
+#include "models/compression_ratio.h"
+
+namespace tutti {
+
+WhisperFallback::WhisperFallback(const SearchOptions& options, WhisperDecodeOptions decode, int32_t start,
+                                 double seconds)
+    : options_(options), start_(start), decode_(std::move(decode)) {
+  decode_.most_tokens = MostTokens(seconds);
+  SetTemperature(options.temperature.front());
+}
+
+int64_t WhisperFallback::MostTokens(double seconds) {
+  constexpr double kTokensPerSecond = 40, kTokensOfAnyText = 16;
+  return static_cast<int64_t>(kTokensPerSecond * seconds + kTokensOfAnyText);
+}
+
+void WhisperFallback::SetTemperature(float temperature) {
+  decode_.temperature = temperature;
+  decode_.beam_size = temperature > 0 ? 1 : options_.beam_size;
+  decode_.best_of = temperature > 0 ? options_.best_of : 1;
+  decode_.seed = std::bit_cast<uint32_t>(temperature);
+}
+
+bool WhisperFallback::HasNoEnd(const WhisperSequence& sequence) const {
+  if (sequence.end == WhisperEnd::kLoop) return true;
+  return sequence.end == WhisperEnd::kLength &&
+         std::ssize(sequence.tokens) >= std::ssize(decode_.prefix) + decode_.most_tokens;
+}
+
+bool WhisperFallback::Take(WhisperResult result, std::string_view text) {
+  Found found = {std::move(result.sequences.front()), false, CompressionRatio(text)};
+  no_speech_prob_ = result.no_speech_prob;
+  if (decode_.detect_language) {
+    language_ = result.language;
+    language_prob_ = result.language_prob;
+    decode_.detect_language = false;
+    *(std::ranges::find(decode_.prompt, start_) + 1) = language_;
+  }
+  const float mean = found.sequence.mean_log_prob();
+  const bool is_unsure = mean < options_.log_prob_threshold;
+  found.runs_away = found.compression_ratio > options_.compression_ratio_threshold || HasNoEnd(found.sequence);
+  const bool is_silence = no_speech_prob_ > options_.no_speech_threshold && is_unsure;
+  if (is_silence || (!found.runs_away && !is_unsure)) {
+    best_ = std::move(found);
+    return false;
+  }
+  // Of those that are all unlikely: the likeliest that does not repeat itself, or else of all.
+  const auto rank = [](const Found& one) { return std::pair(!one.runs_away, one.sequence.mean_log_prob()); };
+  if (!best_ || rank(found) > rank(*best_)) best_ = std::move(found);
+  if (next_ == options_.temperature.size()) return false;
+  SetTemperature(options_.temperature[next_++]);
+  return true;
+}
+
+}  // namespace tutti

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "models/whisper_search.h"
+#include "tutti/search_options.h"
+
+namespace tutti {
+
+// The searches for one window's text: one at the first temperature, and while what is found is unlikely one at each of
+// the next, as faster-whisper's generate_with_fallback has it (whisper spec §5). Unlikely is what repeats itself, what
+// the decoder is not sure of, and what did not end: it ran in a loop, or said more than anybody can in that time. What
+// it takes for silence is not looked for again.
+//
+// The draws of a temperature have a seed of that temperature: what a window's text is depends on the window and the
+// options alone. All state is the window's own.
+class WhisperFallback {
+ public:
+  // Of a window with so much speech. The options have a temperature; `start` is the token of that name in decode's
+  // prompt.
+  WhisperFallback(const SearchOptions& options, WhisperDecodeOptions decode, int32_t start, double seconds);
+
+  // Tokens that a text of so much speech has at most. The densest languages that the vocabulary was tried with, Burmese
+  // and Georgian, come to 35 a second, English to 6.
+  static int64_t MostTokens(double seconds);
+
+  // What to search with next.
+  const WhisperDecodeOptions& decode() const { return decode_; }
+
+  // Takes what the search found, whose best text is `text`. True: there is another search to do.
+  bool Take(WhisperResult result, std::string_view text);
+
+  // What came of it all.
+  struct Found {
+    WhisperSequence sequence = {};
+    bool runs_away = false;       // it repeats itself or has no end, and no search found anything better
+    float compression_ratio = 0;  // of all its text
+  };
+  Found TakeBest() { return *std::move(best_); }
+  float temperature() const { return decode_.temperature; }  // of the last search
+  float no_speech_prob() const { return no_speech_prob_; }
+  // As WhisperResult has them.
+  int32_t language() const { return language_; }
+  float language_prob() const { return language_prob_; }
+
+ private:
+  void SetTemperature(float temperature);
+  bool HasNoEnd(const WhisperSequence& sequence) const;
+
+  const SearchOptions& options_;
+  const int32_t start_;
+  WhisperDecodeOptions decode_;
+  size_t next_ = 1;  // of the temperatures
+  std::optional<Found> best_;
+  float no_speech_prob_ = 0;
+  int32_t language_ = -1;
+  float language_prob_ = 0;
+};
+
+}  // namespace tutti

@@ -1,0 +1,122 @@
+#include "models/whisper_fallback.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace tutti {
+namespace {
+
+constexpr int32_t kStart = 558;
+
+WhisperDecodeOptions Decode() { return {.prompt = {kStart, 559, 568, 572}, .beam_size = 5, .rules = {}}; }
+
+// A text of ten tokens and its end, of that mean log-probability.
+WhisperResult ResultOf(float mean, int32_t token = 1, WhisperEnd end = WhisperEnd::kToken) {
+  WhisperSequence sequence = {std::vector<int32_t>(10, token), 11 * mean, 0, end};
+  return {.sequences = {std::move(sequence)}, .no_speech_prob = 0.1F};
+}
+
+const std::string kRepetitive = std::string(200, 'a');
+
+TEST(WhisperFallbackTest, ALikelyTextIsTakenAtOnce) {
+  const SearchOptions options;
+  WhisperFallback fallback(options, Decode(), kStart, 10);
+  EXPECT_EQ(fallback.decode().temperature, 0);
+  EXPECT_EQ(fallback.decode().beam_size, 5);
+  EXPECT_EQ(fallback.decode().best_of, 1);
+  EXPECT_FALSE(fallback.Take(ResultOf(-0.5F), "good"));
+  EXPECT_EQ(fallback.temperature(), 0);
+  const auto found = fallback.TakeBest();
+  EXPECT_FALSE(found.runs_away);
+  EXPECT_FLOAT_EQ(found.sequence.mean_log_prob(), -0.5F);
+}
+
+TEST(WhisperFallbackTest, AnUnlikelyOneIsLookedForAgainWithDrawsOfTheNextTemperature) {
+  SearchOptions options;
+  options.best_of = 7;
+  WhisperFallback fallback(options, Decode(), kStart, 10);
+  ASSERT_TRUE(fallback.Take(ResultOf(-1.5F), "unsure"));
+  EXPECT_EQ(fallback.decode().temperature, 0.2F);
+  EXPECT_EQ(fallback.decode().beam_size, 1);
+  EXPECT_EQ(fallback.decode().best_of, 7);
+  const uint64_t seed = fallback.decode().seed;
+  ASSERT_TRUE(fallback.Take(ResultOf(-0.5F), kRepetitive));
+  EXPECT_EQ(fallback.decode().temperature, 0.4F);
+  EXPECT_NE(fallback.decode().seed, seed);
+  EXPECT_FALSE(fallback.Take(ResultOf(-0.9F, 3), "good"));
+  EXPECT_EQ(fallback.temperature(), 0.4F);
+  EXPECT_EQ(fallback.TakeBest().sequence.tokens.front(), 3);
+}
+
+TEST(WhisperFallbackTest, OfTextsThatAreAllUnlikelyTheLikeliestWithoutRepetitionIsTaken) {
+  SearchOptions options;
+  options.temperature = {0, 0.5F, 1};
+  WhisperFallback fallback(options, Decode(), kStart, 10);
+  EXPECT_TRUE(fallback.Take(ResultOf(-0.1F, 1), kRepetitive));
+  EXPECT_TRUE(fallback.Take(ResultOf(-1.2F, 2), "unsure"));
+  EXPECT_FALSE(fallback.Take(ResultOf(-1.4F, 3), "unsure"));
+  EXPECT_EQ(fallback.temperature(), 1) << "the last, as the reference has it";
+  const auto found = fallback.TakeBest();
+  EXPECT_EQ(found.sequence.tokens.front(), 2);
+  EXPECT_FALSE(found.runs_away);
+}
+
+TEST(WhisperFallbackTest, WhereAllRunAwayTheLikeliestIsTakenAndSaysSo) {
+  SearchOptions options;
+  options.temperature = {0, 0.5F, 1};
+  WhisperFallback fallback(options, Decode(), kStart, 10);
+  EXPECT_TRUE(fallback.Take(ResultOf(-0.3F, 1), kRepetitive));
+  EXPECT_TRUE(fallback.Take(ResultOf(-0.1F, 2, WhisperEnd::kLoop), "aaaa"));
+  EXPECT_FALSE(fallback.Take(ResultOf(-0.2F, 3), kRepetitive));
+  const auto found = fallback.TakeBest();
+  EXPECT_EQ(found.sequence.tokens.front(), 2);
+  EXPECT_TRUE(found.runs_away);
+}
+
+TEST(WhisperFallbackTest, MoreThanAnybodyCanSayInThatTimeRunsAway) {
+  const SearchOptions options;
+  WhisperFallback fallback(options, Decode(), kStart, 1);
+  const int64_t most = fallback.decode().most_tokens;
+  EXPECT_EQ(most, WhisperFallback::MostTokens(1));
+  WhisperResult result = ResultOf(-0.1F, 1, WhisperEnd::kLength);
+  result.sequences[0].tokens.resize(static_cast<size_t>(most));
+  EXPECT_TRUE(fallback.Take(result, "text"));
+  result.sequences[0].tokens.resize(static_cast<size_t>(most) - 1);  // by another bound
+  EXPECT_FALSE(fallback.Take(result, "text"));
+}
+
+TEST(WhisperFallbackTest, SilenceIsNotLookedForAgain) {
+  const SearchOptions options;
+  WhisperFallback fallback(options, Decode(), kStart, 10);
+  WhisperResult result = ResultOf(-1.5F);
+  result.no_speech_prob = 0.7F;
+  EXPECT_FALSE(fallback.Take(result, "Thank you."));
+  EXPECT_EQ(fallback.no_speech_prob(), 0.7F);
+  WhisperFallback likely(options, Decode(), kStart, 10);
+  result.sequences[0].log_prob = -1;
+  EXPECT_FALSE(likely.Take(result, "Thank you."));
+}
+
+TEST(WhisperFallbackTest, TheLanguageIsFoundOnce) {
+  SearchOptions options;
+  WhisperDecodeOptions decode = Decode();
+  decode.detect_language = true;
+  WhisperFallback fallback(options, decode, kStart, 10);
+  WhisperResult result = ResultOf(-1.5F);
+  result.language = 560;
+  result.language_prob = 0.75F;
+  ASSERT_TRUE(fallback.Take(result, "unsure"));
+  EXPECT_FALSE(fallback.decode().detect_language);
+  EXPECT_EQ(fallback.decode().prompt, (std::vector<int32_t>{kStart, 560, 568, 572}));
+  result.language = -1;
+  result.language_prob = 0;
+  fallback.Take(result, "unsure");
+  EXPECT_EQ(fallback.language(), 560);
+  EXPECT_EQ(fallback.language_prob(), 0.75F);
+}
+
+}  // namespace
+}  // namespace tutti
