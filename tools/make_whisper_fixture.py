@@ -251,7 +251,10 @@ def expect(folder, audio, special):
             "align": {"start": silent[:-1], "tokens": text, "frames": min(features.shape[1], frames),
                       "path": aligned.alignments, "probabilities": aligned.text_token_probs},
             "words": [words_of(whisper, window, min(features.shape[1], frames), *text) for text in (
-                ("en", " Hello, world! It's “here” (1984)."), ("zh", "今天天气很好，我们去。"))]}
+                ("en", " Hello, world! It's “here” (1984)."), ("zh", "今天天气很好，我们去。"))],
+            "timed": [timed(whisper, window, min(features.shape[1], frames), language, found) for language, found in [
+                ("en", cases["greedy"]["tokens"][0]), ("en", cases["greedy with times"]["tokens"][0]),
+                ("zh", cases["beam with times"]["tokens"][0]), *timed_texts(whisper)]]}
     np.save(f"{folder}/clip_b.feats128.npy",
             np.ascontiguousarray(features_of(read_wav(f"{audio}/clip_b.wav"), 128).T[::8]))
     return expected
@@ -265,6 +268,35 @@ def words_of(whisper, window, frames, language, text):
     before = [row(word) for word in words]
     merge_punctuations(words, "\"'“¿([{-", "\"'.。,，!！?？:：”)]}、")
     return {"language": language, "text": text, "words": before, "merged": [row(word) for word in words if word["word"]]}
+
+
+TIMED_TEXTS = [  # language, and texts with times in seconds between them
+    ("en", 0.0, " Hello, world! It's", 1.5, 1.5, " “here” (1984).", 2.5),
+    ("en", 0.2, " The quick brown fox jumps over the lazy dog.", 1.0, 1.0, " And then - isn't it?", 2.9, 2.9),
+    ("zh", 0.0, "今天天气很好，", 1.3, 1.3, "我们去公园散步吧。", 2.7),
+    ("de", 0.0, " Und dann fährt der Zug", 2.0),
+    ("en", 2.0, " no", 2.0, 2.0, " yes", 2.98),
+]
+
+
+def timed_texts(whisper):
+    for language, *parts in TIMED_TEXTS:
+        tokenizer = Tokenizer(whisper.hf_tokenizer, True, "transcribe", language)
+        yield language, [token for part in parts for token in (
+            tokenizer.encode(part) if isinstance(part, str) else [tokenizer.timestamp_begin + round(part / 0.02)])]
+
+
+def timed(whisper, window, frames, language, found):
+    """A window's text divided at its times, each part with its words, as the batched pipeline has them."""
+    tokenizer = Tokenizer(whisper.hf_tokenizer, True, "transcribe", language)
+    parts, _, _ = whisper._split_segments_by_timestamps(tokenizer, found, 0.0, frames, frames / 100, 0)
+    row = lambda part: {"tokens": [t for t in part["tokens"] if t < tokenizer.eot], "start": part["start"], "end": part["end"]}
+    divided = [row(part) for part in parts]
+    whisper.add_word_timestamps([parts], tokenizer, whisper.model.encode(window), frames, "\"'“¿([{-",
+                                "\"'.。,，!！?？:：”)]}、", 0.0)
+    return {"language": language, "found": found, "divided": divided, "timed": [
+        {**row(part), "words": [[w["word"], float(w["start"]), float(w["end"]), float(w["probability"])] for w in part["words"]]}
+        for part in parts]}
 
 
 def random_texts(count):

@@ -10,7 +10,8 @@ namespace tutti {
 // A word or a Chinese character.
 struct Token {
   std::string text;
-  std::optional<int64_t> start_ms;  // from the start of the recording; none where the model has no times
+  // From the start of the recording; none where the model has no times, or was not asked for them.
+  std::optional<int64_t> start_ms;
   std::optional<int64_t> end_ms;
   float score = 0;  // mean log-probability, ≤ 0
 };

@@ -62,8 +62,8 @@ class Request final : public Transcription {
   int64_t ExpectSegment() TUTTI_EXCLUDES(mu_);
   void FeedingDone(const Recording& recording) TUTTI_EXCLUDES(mu_);
 
-  // For workers. `number` is what ExpectSegment returned, `parts` the segment, or the several that its model made of it,
-  // in order; `seconds` its share of its batch's time.
+  // For workers. `number` is what ExpectSegment returned, `parts` the segment, or the several that its model made of
+  // it, in order; `seconds` its share of its batch's time.
   void AddSegment(int64_t number, std::vector<Segment> parts, double seconds) TUTTI_EXCLUDES(mu_);
 
   // For an engine that works elsewhere and hands on what it hears of it: instead of all the above.
@@ -100,7 +100,7 @@ class Request final : public Transcription {
 
   mutable Mutex mu_;
   CondVar finished_;
-  Transcript transcript_ TUTTI_GUARDED_BY(mu_);                        // without segments
+  Transcript transcript_ TUTTI_GUARDED_BY(mu_);                             // without segments
   std::map<int64_t, std::vector<Segment>> segments_ TUTTI_GUARDED_BY(mu_);  // by number
   Progress progress_ TUTTI_GUARDED_BY(mu_);
   // Finished and not yet told to on_segment, by number; empty without one.

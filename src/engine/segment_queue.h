@@ -19,7 +19,7 @@ namespace tutti {
 // A stretch of speech on its way to a worker.
 struct QueuedSegment {
   std::shared_ptr<Request> request;
-  int64_t number = 0;  // what Request::ExpectSegment returned
+  int64_t number = 0;              // what Request::ExpectSegment returned
   std::vector<VadSegment> pieces;  // of the recording, joined; one at least, in order
   int channel = 0;
   int64_t rows = 0;             // LFR frames, 60 ms each

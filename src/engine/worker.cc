@@ -140,6 +140,11 @@ std::vector<Segment> Worker::ToSegments(const QueuedSegment& queued, const Hypot
       token.text = std::move(unit.text);
       token.score = unit.score;
     }
+    // A part whose words have times begins and ends with them.
+    if (text.start_ms >= 0 && !segment.tokens.empty()) {
+      segment.start_ms = segment.tokens.front().start_ms.value_or(segment.start_ms);
+      segment.end_ms = segment.tokens.back().end_ms.value_or(segment.end_ms);
+    }
     segment.avg_logprob = hypothesis.avg_logprob;
     segment.no_speech_prob = hypothesis.no_speech_prob;
     segment.compression_ratio = hypothesis.compression_ratio;

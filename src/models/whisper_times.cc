@@ -43,8 +43,8 @@ std::vector<WhisperWord> WordsOf(const Whisper& model, const CrossMemory& memory
   std::vector<std::pair<int64_t, int64_t>> heads;
   for (const WhisperHead& head : package.alignment_heads) heads.emplace_back(head.layer, head.head);
   const std::vector<int32_t> start = StartOf(package, hypothesis, options.task);
-  const WhisperAlignment alignment = AlignWhisper(model.decoder(), model.vocabulary(), heads, memory, start,
-                                                  hypothesis.ids, frames, workspace);
+  const WhisperAlignment alignment =
+      AlignWhisper(model.decoder(), model.vocabulary(), heads, memory, start, hypothesis.ids, frames, workspace);
   // What is written in English tells nothing of how the language that is spoken is written.
   const std::string_view written = options.task == Task::kTranslate ? "en" : std::string_view(hypothesis.language);
   return FindWords(package.bpe, written, hypothesis.ids, alignment);
@@ -70,8 +70,8 @@ void AddTimes(const Whisper& model, const CrossMemory& memory, int64_t frames, c
       hypothesis.words.push_back(
           {std::string(text), word.start_ms, word.end_ms, std::log(std::max(word.probability, kLeastProbability))});
     }
-    hypothesis.parts.push_back({stretches[i].words.size(), hypothesis.words.size() - before, stretches[i].start_ms,
-                                stretches[i].end_ms});
+    hypothesis.parts.push_back(
+        {stretches[i].words.size(), hypothesis.words.size() - before, stretches[i].start_ms, stretches[i].end_ms});
   }
 }
 

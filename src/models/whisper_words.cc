@@ -24,9 +24,9 @@ bool IsSpace(std::string_view letter) {
     const char c = letter[0];
     return c == ' ' || (c >= '\t' && c <= '\r') || (c >= '\x1c' && c <= '\x1f');
   }
-  constexpr std::array<std::string_view, 18> kSpaces = {
-      "\u0085", "\u00a0", "\u1680", "\u2000", "\u2001", "\u2002", "\u2003", "\u2004", "\u2005",
-      "\u2006", "\u2007", "\u2008", "\u2009", "\u200a", "\u2028", "\u2029", "\u202f", "\u205f"};
+  constexpr std::array<std::string_view, 18> kSpaces = {"\u0085", "\u00a0", "\u1680", "\u2000", "\u2001", "\u2002",
+                                                        "\u2003", "\u2004", "\u2005", "\u2006", "\u2007", "\u2008",
+                                                        "\u2009", "\u200a", "\u2028", "\u2029", "\u202f", "\u205f"};
   return letter == "\u3000" || std::ranges::find(kSpaces, letter) != kSpaces.end();
 }
 
@@ -109,8 +109,7 @@ std::vector<WhisperWord> FindWords(const ByteBpe& bpe, std::string_view language
   if (alignment.path.empty()) return words;
   const bool by_letters = WritesWithoutSpaces(language);
   for (const ByteBpe::Group& group : bpe.Letters(text)) {
-    if (words.empty() || by_letters || group.text.starts_with(' ') ||
-        Within(Stripped(group.text), kAsciiPunctuation)) {
+    if (words.empty() || by_letters || group.text.starts_with(' ') || Within(Stripped(group.text), kAsciiPunctuation)) {
       words.push_back({});
     }
     words.back().text += group.text;

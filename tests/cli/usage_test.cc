@@ -39,6 +39,7 @@ TEST(UsageTest, WrongUsageEndsWithTwoAndSaysWhatIsWrong) {
       {{"vad", "--sil-pdf-ids", "999", kSpeech}, "sil_pdf_ids: 999"},
       {{"transcribe", "--patience", "nan", kSpeech}, "--patience: nan: expected a number from 0.01 to 100"},
       {{"transcribe", "--beam-size", "0", kSpeech}, "--beam-size: 0: expected a number from 1 to 100"},
+      {{"transcribe", "--window-seconds", "12", kSpeech}, "--window-seconds: 12 not in {auto,10,15,20,30}"},
       {{"vad", "--merge-vad", "--merge-length-s", "nan", kSpeech}, "--merge-length-s: nan: expected a number from"},
       {{"models"}, "subcommand"},
       {{"models", "info", "nonesuch"}, "nonesuch"},

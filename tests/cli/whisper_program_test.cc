@@ -60,7 +60,9 @@ TEST(WhisperProgramTest, ThreadsBatchesAndProcessesChangeNoByte) {
   const std::vector<std::string> files = {TUTTI_SOURCE_DIR "/tests/data/fixtures/audio/long.wav",
                                           TUTTI_SOURCE_DIR "/tests/data/fixtures/audio/clip_a.wav",
                                           TUTTI_SOURCE_DIR "/tests/data/fixtures/audio/clip_b.wav"};
-  const std::vector<std::string> model = {"--model", kTinyWhisper, "--no-speech-threshold", "1", "--beam-size", "2"};
+  const std::vector<std::string> model = {
+      "--model",     kTinyWhisper, "--no-speech-threshold",      "1",
+      "--beam-size", "2",          "--without-timestamps=false", "--word-timestamps"};
   const auto with = [&](std::vector<std::string> more) {
     more.insert(more.end(), model.begin(), model.end());
     return ResultsOf(more, files);
@@ -73,6 +75,46 @@ TEST(WhisperProgramTest, ThreadsBatchesAndProcessesChangeNoByte) {
   EXPECT_EQ(with({"--threads", "4"}), alone);
   EXPECT_EQ(with({"--threads", "2", "--latency"}), alone);
   EXPECT_EQ(with({"--isolation", "process", "--processes", "2", "--threads", "1"}), alone);
+}
+
+TEST(WhisperProgramTest, WordsHaveTheTimesAtWhichTheyAreSpoken) {
+  const std::vector<std::string> model = {"--model", "whisper-base", "--language", "en", "--word-timestamps"};
+  const auto result = ResultsOf(model, {kPrompts + "conf-onlyperson.g722"})[0];
+  const auto& segment = result["segments"][0];
+  std::vector<std::string> words;
+  int64_t reached_ms = segment["start_ms"];
+  EXPECT_EQ(segment["tokens"][0]["start_ms"], reached_ms);
+  for (const auto& token : segment["tokens"]) {
+    words.push_back(Letters(token["text"]));
+    EXPECT_GE(token["start_ms"], reached_ms);
+    EXPECT_GT(token["end_ms"], token["start_ms"]);
+    EXPECT_LE(token["score"], 0);
+    reached_ms = token["end_ms"];
+  }
+  EXPECT_EQ(words,
+            (std::vector<std::string>{"you", "are", "currently", "the", "only", "person", "in", "this", "conference"}));
+  EXPECT_EQ(segment["end_ms"], reached_ms);
+  EXPECT_LE(reached_ms, result["duration_ms"]);
+}
+
+TEST(WhisperProgramTest, ACallIsDividedByTheTimesThatTheModelMakes) {
+  const std::string call = TUTTI_SOURCE_DIR "/.cache/samples/calls/call_01.g722";
+  const std::vector<std::string> model = {"--model", "whisper-base", "--language", "en", "--beam-size", "1"};
+  const auto with = [&](std::vector<std::string> more) {
+    more.insert(more.end(), model.begin(), model.end());
+    return ResultsOf(more, {call})[0];
+  };
+  const auto windows = with({});
+  const auto divided = with({"--without-timestamps=false"});
+  EXPECT_GT(divided["segments"].size(), windows["segments"].size());
+  int64_t reached_ms = 0;
+  for (const auto& segment : divided["segments"]) {
+    EXPECT_GE(segment["start_ms"], reached_ms);
+    EXPECT_GE(segment["end_ms"], segment["start_ms"]);
+    reached_ms = segment["end_ms"];
+  }
+  EXPECT_LE(reached_ms, divided["duration_ms"]);
+  EXPECT_GT(with({"--window-seconds", "10"})["segments"].size(), windows["segments"].size());
 }
 
 TEST(WhisperProgramTest, ALanguageThatTheModelDoesNotHaveIsRefusedWithThoseThatItHas) {

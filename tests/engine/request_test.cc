@@ -19,12 +19,12 @@ Segment SegmentAt(int64_t start_ms, int channel, std::string text) {
 TEST(RequestTest, SegmentsAreRestoredToTheirOrderWhateverTheWorkersDid) {
   const auto request = MakeRequest();
   for (int i = 0; i < 4; ++i) request->ExpectSegment();
-  request->AddSegment(2, SegmentAt(500, 0, "three"), 0.25);
-  request->AddSegment(1, SegmentAt(0, 1, "two"), 0.25);
+  request->AddSegment(2, {SegmentAt(500, 0, "three")}, 0.25);
+  request->AddSegment(1, {SegmentAt(0, 1, "two")}, 0.25);
   request->FeedingDone({.duration_ms = 900, .channels = 2, .truncated = true, .timings = {.decode = 1, .vad = 2}});
-  request->AddSegment(0, SegmentAt(0, 0, "one"), 0.25);
+  request->AddSegment(0, {SegmentAt(0, 0, "one")}, 0.25);
   EXPECT_FALSE(request->done());
-  request->AddSegment(3, SegmentAt(700, 0, ""), 0.25);
+  request->AddSegment(3, {SegmentAt(700, 0, "")}, 0.25);
   ASSERT_TRUE(request->done());
   const Transcript& transcript = *request->Wait();
   EXPECT_EQ(transcript.text, "one two three");
@@ -48,7 +48,7 @@ TEST(RequestTest, ATranscriptIsInTheLanguageOfMostOfItsSpeech) {
     segment.language = language;
     segment.language_probability = probability;
     request->ExpectSegment();
-    request->AddSegment(number++, std::move(segment), 0);
+    request->AddSegment(number++, {std::move(segment)}, 0);
   };
   add(0, 1000, "eins", "de", 0.5F);
   add(1000, 3000, "two", "en", 1);
@@ -64,7 +64,7 @@ TEST(RequestTest, ATranscriptIsInTheLanguageOfMostOfItsSpeech) {
 TEST(RequestTest, WithoutSegmentsThatTellATranscriptIsInNoLanguage) {
   const auto request = MakeRequest();
   request->ExpectSegment();
-  request->AddSegment(0, SegmentAt(0, 0, "one"), 0);
+  request->AddSegment(0, {SegmentAt(0, 0, "one")}, 0);
   request->FeedingDone({});
   EXPECT_EQ(request->Wait()->language, "");
   EXPECT_EQ(request->Wait()->language_probability, std::nullopt);
@@ -86,7 +86,7 @@ TEST(RequestTest, TheFirstEndCountsAndIsToldOnce) {
   request->ExpectSegment();
   request->Fail(absl::InvalidArgumentError("first"));
   request->Fail(absl::InternalError("second"));
-  request->AddSegment(0, SegmentAt(0, 0, "late"), 0);
+  request->AddSegment(0, {SegmentAt(0, 0, "late")}, 0);
   request->FeedingDone({});
   request->Cancel();
   EXPECT_EQ(told, 1);
@@ -101,7 +101,7 @@ TEST(RequestTest, EverySegmentOfManyWorkersArrives) {
   std::vector<std::thread> threads;
   for (int t = 0; t < kThreads; ++t) {
     threads.emplace_back([&request, t] {
-      for (int i = 0; i < kEach; ++i) request->AddSegment(i * kThreads + t, SegmentAt(i * kThreads + t, 0, ""), 0);
+      for (int i = 0; i < kEach; ++i) request->AddSegment(i * kThreads + t, {SegmentAt(i * kThreads + t, 0, "")}, 0);
     });
   }
   const Transcript transcript = *request->Wait();
@@ -140,18 +140,34 @@ TEST(RequestTest, ProgressNeverRunsTwiceAtATimeNorBackwardsNorAfterTheEnd) {
   EXPECT_EQ(last, kThreads * kEach);
 }
 
+TEST(RequestTest, ASegmentThatItsModelDividesIsSeveralOfTheTranscriptInTheirOrder) {
+  std::string told;
+  TranscribeOptions options;
+  options.on_segment = [&told](const Segment& segment) { told += segment.text; };
+  const auto request = MakeRequest(options);
+  for (int i = 0; i < 3; ++i) request->ExpectSegment();
+  request->AddSegment(1, {SegmentAt(300, 0, "c"), SegmentAt(300, 0, "d")}, 0);
+  request->AddSegment(0, {SegmentAt(0, 0, "a"), SegmentAt(100, 0, "b")}, 0);
+  EXPECT_EQ(told, "abcd");
+  request->AddSegment(2, {}, 0);
+  request->FeedingDone({});
+  ASSERT_TRUE(request->done());
+  EXPECT_EQ(request->Wait()->text, "a b c d");
+  EXPECT_EQ(request->Wait()->segments.size(), 4U);
+}
+
 TEST(RequestTest, SegmentsAreToldInOrderAsSoonAsAllBeforeThemAreThere) {
   std::string told;
   TranscribeOptions options;
   options.on_segment = [&told](const Segment& segment) { told += segment.text; };
   const auto request = MakeRequest(options, [&told](const auto&) { told += "."; });
   for (int i = 0; i < 4; ++i) EXPECT_EQ(request->ExpectSegment(), i);
-  request->AddSegment(1, SegmentAt(200, 0, "b"), 0);
+  request->AddSegment(1, {SegmentAt(200, 0, "b")}, 0);
   EXPECT_EQ(told, "");
-  request->AddSegment(0, SegmentAt(0, 0, "a"), 0);
+  request->AddSegment(0, {SegmentAt(0, 0, "a")}, 0);
   EXPECT_EQ(told, "ab");
-  request->AddSegment(3, SegmentAt(600, 0, "d"), 0);
-  request->AddSegment(2, SegmentAt(400, 0, "c"), 0);
+  request->AddSegment(3, {SegmentAt(600, 0, "d")}, 0);
+  request->AddSegment(2, {SegmentAt(400, 0, "c")}, 0);
   EXPECT_EQ(told, "abcd");
   request->FeedingDone({});
   EXPECT_EQ(told, "abcd.");
@@ -169,7 +185,7 @@ TEST(RequestTest, SegmentsOfManyWorkersAreToldInOrderAndAllBeforeTheEnd) {
   std::vector<std::thread> threads;
   for (int t = 0; t < kThreads; ++t) {
     threads.emplace_back([&request, t] {
-      for (int i = t; i < kThreads * kEach; i += kThreads) request->AddSegment(i, SegmentAt(i, 0, ""), 0);
+      for (int i = t; i < kThreads * kEach; i += kThreads) request->AddSegment(i, {SegmentAt(i, 0, "")}, 0);
     });
   }
   for (std::thread& thread : threads) thread.join();

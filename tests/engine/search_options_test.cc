@@ -32,7 +32,7 @@ TEST(SearchOptionsTest, EveryFieldHasANameThatChangesIt) {
   // Values that no field has by default, one of which each takes.
   for (const std::string& name : SearchOptionNames()) {
     bool changed = false;
-    for (const char* value : {"translate", "7", "0.125", "-0.125", "true", "false"}) {
+    for (const char* value : {"translate", "7", "0.125", "-0.125", "true", "false", "30"}) {
       SearchOptions options;
       changed |= SetSearchOption(name, value, options).ok() && options != SearchOptions{};
     }

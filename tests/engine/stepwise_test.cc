@@ -31,9 +31,14 @@ class StepwiseModel final : public AsrModel {
   std::string_view family() const override { return "stepwise"; }
   ComputeType compute_type() const override { return ComputeType::kF32; }
   void Recognise(const ScatteredBatch&, Workspace&, std::span<Hypothesis>) const override {}
-  int64_t join_ms() const override { return join_ms_; }
+  int64_t join_ms(const SearchOptions&) const override { return join_ms_; }
   absl::Status Check(const SearchOptions&) const override { return absl::OkStatus(); }
   SegmentText Text(const Hypothesis& hypothesis) const override { return {std::to_string(hypothesis.ids.at(0)), {}}; }
+  // Of options that ask for words' times: two parts, the first with a word.
+  std::vector<SegmentText> Texts(const Hypothesis& hypothesis) const override {
+    if (hypothesis.parts.empty()) return {Text(hypothesis)};
+    return {{"first", {{"first", 100, 300, 0}}, 0, 3000}, {"second", {}, 3000, hypothesis.parts[0].end_ms}};
+  }
 
   std::unique_ptr<Decoding> NewDecoding() const override { return std::make_unique<Steps>(*this); }
 
@@ -42,7 +47,9 @@ class StepwiseModel final : public AsrModel {
    public:
     explicit Steps(const StepwiseModel& model) : model_(model) {}
     void Admit(std::span<const Utterance> utterances, Workspace&) override {
-      for (const Utterance& one : utterances) live_.push_back({one.id, one.rows, one.rows, one.options->prefix});
+      for (const Utterance& one : utterances) {
+        live_.push_back({one.id, one.rows, one.rows, one.options->prefix, one.options->word_timestamps});
+      }
     }
     void Step(Workspace&, std::vector<Finished>& finished) override {
       if (model_.on_step_) model_.on_step_();
@@ -52,7 +59,9 @@ class StepwiseModel final : public AsrModel {
           finished.push_back({one.id, absl::InvalidArgumentError("refused")});
           one.left = 0;
         } else if (--one.left == 0) {
-          finished.push_back({one.id, Hypothesis{{static_cast<int32_t>(one.rows)}, {0.0F}, {}}});
+          Hypothesis hypothesis{{static_cast<int32_t>(one.rows)}, {0.0F}, {}};
+          if (one.divide) hypothesis.parts.push_back({1, 0, 0, one.rows * 60});
+          finished.push_back({one.id, std::move(hypothesis)});
         }
       }
       std::erase_if(live_, [](const One& one) { return one.left == 0; });
@@ -67,6 +76,7 @@ class StepwiseModel final : public AsrModel {
     struct One {
       int64_t id, rows, left;
       std::string prefix;
+      bool divide;
     };
     const StepwiseModel& model_;
     std::vector<One> live_;
@@ -190,6 +200,37 @@ TEST(JoinedSpeechTest, StretchesOfSpeechGoOnTogetherUpToTheLengthThatTheModelWan
     EXPECT_EQ(result->segments[i].end_ms, expected[i].end_ms);
     EXPECT_EQ(result->segments[i].text, expected[i].text) << "rows of the speech alone, without the silence";
   }
+}
+
+TEST(JoinedSpeechTest, TimesWithinItAreMappedBackToTheRecording) {
+  const auto vad = testing::RealVad();
+  const AudioInput audio = AudioInput::File(kAudioDirectory + "long.wav");
+  const auto recognizer = *CreateRecognizer(OneWorker(), {std::make_shared<StepwiseModel>(600'000), vad, ""});
+  const auto stretches = recognizer->DetectSpeech(audio)->channels.at(0);
+  ASSERT_GT(stretches.size(), 2U);
+  TranscribeOptions options;
+  options.search.word_timestamps = true;
+  const auto result = recognizer->Transcribe(audio, options);
+  ASSERT_TRUE(result.ok()) << result.status();
+  ASSERT_EQ(result->segments.size(), 2U);
+  const Segment& first = result->segments[0];
+  const Segment& second = result->segments[1];
+  ASSERT_EQ(first.tokens.size(), 1U);
+  EXPECT_EQ(first.tokens[0].start_ms, stretches[0].start_ms + 100);
+  EXPECT_EQ(first.tokens[0].end_ms, stretches[0].start_ms + 300);
+  EXPECT_EQ(first.start_ms, stretches[0].start_ms + 100) << "it begins and ends with its words";
+  EXPECT_EQ(first.end_ms, stretches[0].start_ms + 300);
+  // By hand: where 3000 ms of speech have passed.
+  int64_t speech_ms = 0;
+  for (const VadSegment& stretch : stretches) {
+    if (speech_ms + stretch.end_ms - stretch.start_ms > 3000) {
+      EXPECT_EQ(second.start_ms, stretch.start_ms + 3000 - speech_ms);
+      break;
+    }
+    speech_ms += stretch.end_ms - stretch.start_ms;
+  }
+  EXPECT_GT(second.end_ms, stretches.back().start_ms) << "in the last stretch";
+  EXPECT_LE(second.end_ms, stretches.back().end_ms);
 }
 
 TEST(SearchOptionsTest, AModelThatDecidesOnAllTokensAtOnceTakesNone) {

@@ -5,12 +5,14 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "models/compression_ratio.h"
 #include "models/decoding.h"
+#include "models/whisper_segments.h"
 #include "tests/support/wav.h"
 #include "tests/support/whisper.h"
 
@@ -197,11 +199,108 @@ TEST_F(WhisperTest, RecognisesABatchInTheDefaultOptions) {
   EXPECT_TRUE(hypotheses[1].ids.empty()) << "a segment without rows has no text";
 }
 
-TEST_F(WhisperTest, PutsFramesIntoHalfAWindowOrAWholeOne) {
-  EXPECT_EQ(model_->WindowFrames(1), 500);
-  EXPECT_EQ(model_->WindowFrames(500), 500);
-  EXPECT_EQ(model_->WindowFrames(501), 1000);
-  EXPECT_EQ(model_->max_segment_ms(), 10'000);
+TEST_F(WhisperTest, WantsSpeechInWindowsThatItsPositionsCanHold) {
+  SearchOptions options;
+  EXPECT_EQ(model_->max_segment_ms(options), 10'000);
+  EXPECT_EQ(model_->join_ms(options), 10'000);
+  options.window_seconds = 15;
+  EXPECT_EQ(model_->join_ms(options), 10'000);
+}
+
+TEST_F(WhisperTest, AWindowOfAGivenLengthIsHeardWithTheZerosBehindTheSpeech) {
+  // Half of the positions are enough for clip_b by itself.
+  SearchOptions options = Greedy();
+  const Hypothesis half = Alone(1, options);
+  options.window_seconds = 10;
+  const Hypothesis whole = Alone(1, options);
+  EXPECT_NE(whole.avg_logprob, half.avg_logprob);
+  EXPECT_EQ(whole.avg_logprob, Alone(1, options).avg_logprob);
+}
+
+TEST_F(WhisperTest, DividesAWindowAtTheTimesThatItFinds) {
+  SearchOptions options = Greedy();
+  options.without_timestamps = false;
+  for (const size_t clip : {0U, 1U}) {
+    const std::string name = clip == 0 ? "clip_a" : "clip_b";
+    const Hypothesis found = Alone(clip, options);
+    const auto tokens = Expected(name, "greedy with times");
+    const int64_t window_ms = static_cast<int64_t>(features_[clip].size()) / 80 * 10;
+    const auto stretches = DivideByTimes(tokens, model_->vocabulary(), window_ms);
+    const auto texts = model_->Texts(found);
+    ASSERT_EQ(texts.size(), stretches.size()) << name;
+    std::vector<int32_t> words;
+    for (size_t i = 0; i < texts.size(); ++i) {
+      EXPECT_EQ(texts[i].text, model_->PlainText(stretches[i].words)) << name << ", " << i;
+      EXPECT_EQ(texts[i].start_ms, stretches[i].start_ms) << name << ", " << i;
+      EXPECT_EQ(texts[i].end_ms, stretches[i].end_ms) << name << ", " << i;
+      for (const TextUnit& unit : texts[i].units) EXPECT_EQ(unit.start_ms, -1);
+      words.insert(words.end(), stretches[i].words.begin(), stretches[i].words.end());
+    }
+    EXPECT_EQ(found.ids, words) << "times are no words";
+    EXPECT_EQ(found.scores.size(), words.size());
+  }
+}
+
+TEST_F(WhisperTest, APrefixStandsBehindTheFirstTime) {
+  SearchOptions options = Greedy();
+  options.prefix = "So";
+  const auto prefix = model_->Translate(options)->prefix;
+  options.without_timestamps = false;
+  const auto decode = model_->Translate(options);
+  EXPECT_NE(decode->prompt.back(), model_->vocabulary().no_timestamps);
+  ASSERT_EQ(decode->prefix.size(), prefix.size() + 1);
+  EXPECT_EQ(decode->prefix.front(), model_->vocabulary().first_time);
+  EXPECT_TRUE(model_->Texts(Alone(1, options)).front().text.starts_with("So"));
+}
+
+TEST_F(WhisperTest, WordsHaveTimesAndProbabilitiesWhereTheyAreAskedFor) {
+  SearchOptions options = Greedy();
+  EXPECT_TRUE(Alone(1, options).words.empty());
+  options.word_timestamps = true;
+  for (const bool with_times : {false, true}) {
+    options.without_timestamps = !with_times;
+    const Hypothesis found = Alone(0, options);
+    const auto texts = model_->Texts(found);
+    EXPECT_EQ(texts.size() > 1, with_times);
+    int64_t reached_ms = 0;
+    for (const SegmentText& text : texts) {
+      ASSERT_FALSE(text.units.empty());
+      std::string spoken, written;
+      for (const TextUnit& unit : text.units) {
+        EXPECT_GE(unit.start_ms, reached_ms);
+        EXPECT_GE(unit.end_ms, unit.start_ms);
+        reached_ms = unit.end_ms;
+        EXPECT_LT(unit.score, 0);
+        spoken += unit.text;
+      }
+      std::ranges::copy_if(text.text, std::back_inserter(written), [](char c) { return c != ' '; });
+      std::erase(spoken, ' ');
+      EXPECT_EQ(spoken, written);
+    }
+    EXPECT_LE(reached_ms, static_cast<int64_t>(features_[0].size()) / 8);
+  }
+}
+
+TEST_F(WhisperTest, TimesOfWordsDoNotDependOnTheCompany) {
+  SearchOptions options = Greedy();
+  options.word_timestamps = true;
+  const Hypothesis alone = Alone(1, options);
+  ASSERT_FALSE(alone.words.empty());
+  const auto decoding = model_->NewDecoding();
+  std::vector<Decoding::Finished> finished;
+  decoding->Admit({{Clip(0, options)}}, workspace_);
+  decoding->Step(workspace_, finished);
+  decoding->Admit({{Clip(1, options)}}, workspace_);
+  while (!decoding->empty()) decoding->Step(workspace_, finished);
+  const auto other = std::ranges::find(finished, 1, &Decoding::Finished::id);
+  ASSERT_NE(other, finished.end());
+  ASSERT_EQ(other->hypothesis->words.size(), alone.words.size());
+  for (size_t i = 0; i < alone.words.size(); ++i) {
+    EXPECT_EQ(other->hypothesis->words[i].text, alone.words[i].text);
+    EXPECT_EQ(other->hypothesis->words[i].start_ms, alone.words[i].start_ms);
+    EXPECT_EQ(other->hypothesis->words[i].end_ms, alone.words[i].end_ms);
+    EXPECT_EQ(other->hypothesis->words[i].score, alone.words[i].score);
+  }
 }
 
 TEST_F(WhisperTest, RefusesWhatItCannotServeAndSaysWhatItCan) {
@@ -220,6 +319,9 @@ TEST_F(WhisperTest, RefusesWhatItCannotServeAndSaysWhatItCan) {
   EXPECT_THAT(Refused(options), HasSubstr("temperature: 0 of them"));
   options.temperature = {0, -1};
   EXPECT_THAT(Refused(options), HasSubstr("temperature: -1"));
+  options = {};
+  options.window_seconds = 5;
+  EXPECT_THAT(Refused(options), HasSubstr("window_seconds: 5, expected 0 for auto, or 10 to 30"));
   options = {};
   options.initial_prompt = "broken \xFF text";
   EXPECT_THAT(Refused(options), HasSubstr("initial_prompt"));

@@ -31,6 +31,9 @@ StartJob FullJob() {
   job.options.search.temperature = {0, 0.5F};
   job.options.search.best_of = 3;
   job.options.search.condition_on_previous_text = true;
+  job.options.search.window_seconds = 15;
+  job.options.search.without_timestamps = false;
+  job.options.search.word_timestamps = true;
   job.options.priority = Priority::kInteractive;
   return job;
 }

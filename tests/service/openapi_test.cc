@@ -66,12 +66,20 @@ TEST(OpenApiTest, ListsOfTheSearchHaveTheRangesOfTheirItemsAndTheirDefaults) {
   }
 }
 
-TEST(OpenApiTest, SwitchesAndTextsOfTheSearchAreThere) {
+TEST(OpenApiTest, SwitchesChoicesAndTextsOfTheSearchAreThere) {
   const SearchOptions defaults;
   for (const SearchSwitch& one : kSearchSwitches) {
     for (const OpenApi& schema : SchemasOf(one.name)) {
       EXPECT_EQ(schema.value("type", ""), "boolean") << one.name;
       EXPECT_EQ(schema.value("default", OpenApi()), OpenApi(defaults.*one.field)) << one.name;
+    }
+  }
+  for (const SearchChoice& choice : kSearchChoices) {
+    std::vector<std::string> names;
+    for (const auto& [name, value] : choice.choices) names.emplace_back(name);
+    for (const OpenApi& schema : SchemasOf(choice.name)) {
+      EXPECT_EQ(schema.value("enum", OpenApi()), OpenApi(names)) << choice.name;
+      EXPECT_EQ(schema.value("default", ""), names.front()) << choice.name;
     }
   }
   for (const SearchText& text : kSearchTexts) {

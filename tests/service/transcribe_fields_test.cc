@@ -53,7 +53,7 @@ TEST(TranscribeFieldsTest, EachFieldOfTheSearchSetsItsOption) {
       "size=4&"
       "no_speech_threshold=0.75&log_prob_threshold=-2&initial_prompt=Dear+all&hotwords=tutti&prefix=So&max_new_tokens="
       "9&compression_ratio_threshold=3&temperature=0&temperature=0.25,1&best_of=2&condition_on_previous_text=true&"
-      "prompt_reset_on_temperature=0.25");
+      "prompt_reset_on_temperature=0.25&window_seconds=15&without_timestamps=false&word_timestamps=true");
   ASSERT_TRUE(options.ok()) << options.status();
   EXPECT_EQ(options->search, (SearchOptions{.language = "zh",
                                             .task = Task::kTranslate,
@@ -72,7 +72,11 @@ TEST(TranscribeFieldsTest, EachFieldOfTheSearchSetsItsOption) {
                                             .prefix = "So",
                                             .max_new_tokens = 9,
                                             .condition_on_previous_text = true,
-                                            .prompt_reset_on_temperature = 0.25F}));
+                                            .prompt_reset_on_temperature = 0.25F,
+                                            .window_seconds = 15,
+                                            .without_timestamps = false,
+                                            .word_timestamps = true}));
+  EXPECT_EQ(Read("window_seconds=auto")->search, SearchOptions());
   EXPECT_EQ(Read("")->search, SearchOptions());
 }
 
@@ -153,6 +157,7 @@ TEST(TranscribeFieldsTest, WhatIsOutOfRangeIsNamed) {
                             "patience=0",
                             "no_speech_threshold=2",
                             "max_new_tokens=-1",
+                            "window_seconds=12",
                             "temperature=0,x",
                             "temperature=-1",
                             "temperature=",
