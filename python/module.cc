@@ -279,7 +279,8 @@ PYBIND11_MODULE(_tutti, module) {
       .def_readonly("compression_ratio", &Segment::compression_ratio)
       .def_readonly("temperature", &Segment::temperature)
       .def_readonly("language", &Segment::language)
-      .def_readonly("language_probability", &Segment::language_probability);
+      .def_readonly("language_probability", &Segment::language_probability)
+      .def_readonly("token_ids", &Segment::token_ids);
   py::class_<Transcript>(module, "Transcript")
       .def_readonly("file", &Transcript::file)
       .def_readonly("duration_ms", &Transcript::duration_ms)

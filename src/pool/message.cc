@@ -71,7 +71,7 @@ template <typename Archive>
 void Fields(Archive& a, Segment& m) {
   a(m.start_ms), a(m.end_ms), a(m.channel), a(m.text), a(m.tokens);
   a(m.avg_logprob), a(m.no_speech_prob), a(m.compression_ratio), a(m.temperature);
-  a(m.language), a(m.language_probability);
+  a(m.language), a(m.language_probability), a(m.token_ids);
 }
 template <typename Archive>
 void Fields(Archive& a, Timings& m) {

@@ -43,6 +43,7 @@ Json SegmentJson(const Segment& segment, size_t id) {
                {"start", ToSeconds(segment.start_ms)},
                {"end", ToSeconds(segment.end_ms)},
                {"text", segment.text},
+               {"tokens", segment.token_ids},
                {"temperature", Finite(segment.temperature.value_or(0))},
                {"avg_logprob", Finite(segment.avg_logprob ? *segment.avg_logprob : MeanScore(segment))}};
   if (segment.compression_ratio) json["compression_ratio"] = Finite(*segment.compression_ratio);

@@ -139,6 +139,7 @@ TEST(PoolResult, ATranscriptSurvivesToTheLastBit) {
   searched.temperature = 0.2F;
   searched.language = "en";
   searched.language_probability = 0.9F;
+  searched.token_ids = {50257, -1, 0};
   transcript.language = "zh";
   transcript.language_probability = 0.7F;
   transcript.timings.decode = 0.1;

@@ -37,6 +37,7 @@ Transcript SearchedTranscript() {
   first.no_speech_prob = 0.25F;
   first.compression_ratio = 1.5F;
   first.temperature = 0.5F;
+  first.token_ids = {7, 8};
   return transcript;
 }
 
@@ -98,6 +99,7 @@ TEST(OpenAiTest, VerboseJsonHasWhatTheSearchTellsUnderOpenAisNames) {
                                        {"start", 0.1},
                                        {"end", 1.0},
                                        {"text", "hello there"},
+                                       {"tokens", {7, 8}},
                                        {"temperature", 0.5},
                                        {"avg_logprob", -0.5},
                                        {"compression_ratio", 1.5},
