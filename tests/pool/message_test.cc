@@ -148,6 +148,7 @@ TEST(PoolResult, ATranscriptSurvivesToTheLastBit) {
   EXPECT_TRUE(decoded);
   EXPECT_EQ(testing::Dump(again), testing::Dump(transcript));
   EXPECT_EQ(again->timings.decode, 0.1);
+  EXPECT_EQ(again->segments.back().token_ids, searched.token_ids);
 }
 
 TEST(PoolResult, AnErrorOfARecordingIsNoErrorOfTheWay) {
