@@ -18,7 +18,14 @@ Feed::Feed(std::shared_ptr<Request> request, AudioInput input, const RecognizerP
       queue_(queue),
       sync_points_(sync_points) {}
 
-bool Feed::can_run() const { return cut_.empty() || request_->stopped() || queue_.HasRoomFor(*cut_.front()); }
+bool Feed::can_run() const {
+  return cut_.empty() || request_->stopped() || (queue_.HasRoomFor(*cut_.front()) && !waits_for_text());
+}
+
+bool Feed::waits_for_text() const {
+  return request_->options().search.condition_on_previous_text && !cut_.empty() && !request_->stopped() &&
+         request_->finished_segments() < queued_;
+}
 
 bool Feed::Step(Workspace& workspace) {
   if (request_->stopped()) return false;
@@ -30,10 +37,15 @@ bool Feed::Step(Workspace& workspace) {
 
 absl::StatusOr<bool> Feed::TryStep(Workspace& workspace) {
   for (; !cut_.empty(); cut_.pop_front()) {
+    if (waits_for_text()) return true;
+    if (request_->options().search.condition_on_previous_text) {
+      cut_.front()->previous = request_->TextBefore(cut_.front()->channel);
+    }
     const absl::Status pushed = queue_.Push(cut_.front());
     if (absl::IsResourceExhausted(pushed)) return true;
     if (request_->stopped()) return false;
     TUTTI_RETURN_IF_ERROR(pushed);
+    ++queued_;
     ReachSyncPoint(sync_points_, "SegmentQueue:pushed");
   }
   if (ended_) {

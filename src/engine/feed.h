@@ -28,8 +28,10 @@ class Feed {
   int64_t size() const { return size_; }  // bytes of the input, to compare: how much work it is; 0 when not known
   bool begun() const { return decoder_ != nullptr; }
 
-  // False while the segment that comes next has no room in the queue.
+  // False while the segment that comes next has no room in the queue, or waits for the text before it.
   bool can_run() const;
+  // The next segment is told what was said in the last one, which is not found yet.
+  bool waits_for_text() const;
 
   // Queues what was cut as far as there is room; with all of it gone, decodes on. False when nothing is left to do:
   // the last segment is queued, or the request has ended.
@@ -63,6 +65,7 @@ class Feed {
   std::deque<std::unique_ptr<QueuedSegment>> cut_;  // no room yet
   int64_t samples_ = 0;                             // decoded, of each channel
   Recording recording_;
+  int64_t queued_ = 0;  // segments
   bool ended_ = false;  // decoded to the end
 };
 

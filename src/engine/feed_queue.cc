@@ -37,12 +37,15 @@ std::unique_ptr<Feed> FeedQueue::Take(std::unique_ptr<Feed> unfinished) {
 
 FeedQueue::Line::iterator FeedQueue::Next(Line& line, bool largest) {
   const int64_t end = line.begin()->first + kLookAhead;
-  auto next = line.begin();
+  auto next = line.end();
   for (auto it = line.begin(); it != line.end() && it->first < end; ++it) {
-    if (it->second->begun()) return it;
-    if (largest && it->second->size() > next->second->size()) next = it;
+    if (it->second->begun()) {
+      if (!it->second->waits_for_text()) return it;
+    } else if (next == line.end() || (largest && it->second->size() > next->second->size())) {
+      next = it;
+    }
   }
-  return next;
+  return next == line.end() ? line.begin() : next;
 }
 
 void FeedQueue::Wake() {

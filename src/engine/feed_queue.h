@@ -16,7 +16,8 @@ namespace tutti {
 //
 // Of each priority only one is ever handed out at a time: what has begun goes on before another begins. While it waits
 // for room among the segments, the others wait too, so that no more recordings are open than there are threads, and a
-// backlog holds paths, not audio.
+// backlog holds paths, not audio. One that waits for the text of its last segment lets others go on: up to kLookAhead
+// are open then.
 //
 // Thread-safe: any number of threads may call any method at the same time.
 class FeedQueue {
@@ -31,7 +32,7 @@ class FeedQueue {
   // same. Null after Close.
   std::unique_ptr<Feed> Take(std::unique_ptr<Feed> unfinished) TUTTI_EXCLUDES(mu_);
 
-  // Look again: a segment has left the queue, or a request has stopped.
+  // Look again: a segment has left the queue or is done, or a request has stopped.
   void Wake() TUTTI_EXCLUDES(mu_);
 
   // Lets go of the recordings whose request has stopped.

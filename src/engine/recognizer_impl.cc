@@ -54,7 +54,9 @@ absl::Status RecognizerImpl::Start() {
     if (options_.latency) team_ = std::make_unique<Team>(options_.threads - 1);
     for (int i = 0; i < (options_.latency ? 1 : options_.threads); ++i) {
       workers_.emplace_back([this] {
-        Worker(parts_, segments_, RowsIn(options_.batch_seconds, parts_), team_.get(), counts_, options_.sync_points)
+        Worker(
+            parts_, segments_, RowsIn(options_.batch_seconds, parts_), team_.get(), counts_, [this] { feeds_.Wake(); },
+            options_.sync_points)
             .Run();
       });
     }

@@ -112,6 +112,21 @@ void Request::AddSegment(int64_t number, std::vector<Segment> parts, double seco
   if (last) Finish(std::move(transcript));
 }
 
+void Request::Heard(int channel, const Hypothesis& hypothesis) {
+  MutexLock lock(mu_);
+  previous_text_.Add(channel, hypothesis, options_.search.prompt_reset_on_temperature);
+}
+
+std::vector<int32_t> Request::TextBefore(int channel) const {
+  MutexLock lock(mu_);
+  return previous_text_.Of(channel);
+}
+
+int64_t Request::finished_segments() const {
+  MutexLock lock(mu_);
+  return finished_segments_;
+}
+
 void Request::Relay(const Progress& progress) {
   {
     MutexLock lock(mu_);

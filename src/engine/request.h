@@ -10,6 +10,8 @@
 
 #include "base/mutex.h"
 #include "base/sync_point.h"
+#include "engine/previous_text.h"
+#include "models/hypothesis.h"
 #include "tutti/recognizer.h"
 
 namespace tutti {
@@ -66,6 +68,12 @@ class Request final : public Transcription {
   // it, in order; `seconds` its share of its batch's time.
   void AddSegment(int64_t number, std::vector<Segment> parts, double seconds) TUTTI_EXCLUDES(mu_);
 
+  // For a search that is told what was said before (SearchOptions::condition_on_previous_text), whose segments follow
+  // one another. A worker says what it heard before it adds the segment.
+  void Heard(int channel, const Hypothesis& hypothesis) TUTTI_EXCLUDES(mu_);
+  std::vector<int32_t> TextBefore(int channel) const TUTTI_EXCLUDES(mu_);
+  int64_t finished_segments() const TUTTI_EXCLUDES(mu_);
+
   // For an engine that works elsewhere and hands on what it hears of it: instead of all the above.
   void Relay(const Progress& progress) TUTTI_EXCLUDES(mu_);
   void Relay(int64_t number, Segment segment) TUTTI_EXCLUDES(mu_);  // numbers from 0, each once
@@ -102,6 +110,7 @@ class Request final : public Transcription {
   CondVar finished_;
   Transcript transcript_ TUTTI_GUARDED_BY(mu_);                             // without segments
   std::map<int64_t, std::vector<Segment>> segments_ TUTTI_GUARDED_BY(mu_);  // by number
+  PreviousText previous_text_ TUTTI_GUARDED_BY(mu_);
   Progress progress_ TUTTI_GUARDED_BY(mu_);
   // Finished and not yet told to on_segment, by number; empty without one.
   std::map<int64_t, std::vector<Segment>> untold_ TUTTI_GUARDED_BY(mu_);

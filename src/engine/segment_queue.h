@@ -22,8 +22,9 @@ struct QueuedSegment {
   int64_t number = 0;              // what Request::ExpectSegment returned
   std::vector<VadSegment> pieces;  // of the recording, joined; one at least, in order
   int channel = 0;
-  int64_t rows = 0;             // LFR frames, 60 ms each
-  std::vector<float> features;  // [rows, width]
+  int64_t rows = 0;                    // LFR frames, 60 ms each
+  std::vector<float> features;         // [rows, width]
+  std::vector<int32_t> previous = {};  // ids of the text that stands before it, where the search is told so
 
   int64_t bytes() const { return static_cast<int64_t>(features.size() * sizeof(float)); }
   bool interactive() const { return request->options().priority == Priority::kInteractive; }

@@ -43,7 +43,8 @@ void Worker::Admit(std::span<const Live> some) {
   utterances_.clear();
   for (const Live& one : some) {
     const QueuedSegment& segment = *one.segment;
-    utterances_.push_back({one.id, segment.features.data(), segment.rows, &segment.request->options().search});
+    utterances_.push_back(
+        {one.id, segment.features.data(), segment.rows, &segment.request->options().search, segment.previous});
   }
   decoding_->Admit(utterances_, workspace_);
 }
@@ -66,12 +67,15 @@ void Worker::Step() {
   for (size_t i = 0; i < finished_.size(); ++i) {
     const auto one = find(finished_[i].id);
     Request& request = *one->segment->request;
+    const bool is_waited_for = request.options().search.condition_on_previous_text;
     if (segments[i].ok()) {
+      if (is_waited_for) request.Heard(one->segment->channel, *finished_[i].hypothesis);
       request.AddSegment(one->segment->number, *std::move(segments[i]), one->seconds);
     } else {
       request.Fail(segments[i].status());
     }
     live_.erase(one);
+    if (is_waited_for) on_heard_();
   }
 }
 
@@ -104,7 +108,10 @@ void Worker::Attempt(const std::function<void()>& work) {
 void Worker::RunOneByOne(const absl::Status& why) {
   decoding_->Clear();
   std::vector<Live> all = std::exchange(live_, {});
-  if (all.size() == 1) return all.front().segment->request->Fail(why);
+  if (all.size() == 1) {
+    all.front().segment->request->Fail(why);
+    return on_heard_();  // nothing will be
+  }
   // Whoever is to blame, the others shall not suffer.
   for (Live& one : all) {
     live_.push_back(std::move(one));

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "base/sync_point.h"
@@ -30,13 +31,15 @@ struct WorkerCounts {
 class Worker {
  public:
   // `parts`, `queue`, `team` and `counts` outlive it. It works on up to `batch_rows` rows of features at a time. The
-  // team, null for none, is this worker's alone.
+  // team, null for none, is this worker's alone. `on_heard` is called without locks when a segment is done whose text
+  // the next one of its recording waits for.
   Worker(const RecognizerParts& parts, SegmentQueue& queue, int64_t batch_rows, Team* team, WorkerCounts& counts,
-         SyncPoints* sync_points)
+         std::function<void()> on_heard, SyncPoints* sync_points)
       : parts_(parts),
         queue_(queue),
         batch_rows_(batch_rows),
         counts_(counts),
+        on_heard_(std::move(on_heard)),
         sync_points_(sync_points),
         decoding_(parts.asr->NewDecoding()) {
     workspace_.set_team(team);
@@ -69,6 +72,7 @@ class Worker {
   SegmentQueue& queue_;
   const int64_t batch_rows_;
   WorkerCounts& counts_;
+  const std::function<void()> on_heard_;
   SyncPoints* const sync_points_;
 
   const std::unique_ptr<Decoding> decoding_;

@@ -24,6 +24,7 @@ class Decoding {
     const float* features = nullptr;  // [rows, width] as the model's FeatureExtractor makes them
     int64_t rows = 0;
     const SearchOptions* options = nullptr;  // outlives it
+    std::span<const int32_t> previous = {};  // ids of the text that stands before it
   };
   struct Finished {
     int64_t id = 0;
@@ -32,7 +33,7 @@ class Decoding {
 
   virtual ~Decoding() = default;
 
-  // Takes utterances in; their features are read during the call only.
+  // Takes utterances in; their features and previous ids are read during the call only.
   virtual void Admit(std::span<const Utterance> utterances, Workspace& workspace) = 0;
   // Goes on with all of them; appends those that have ended.
   virtual void Step(Workspace& workspace, std::vector<Finished>& finished) = 0;

@@ -54,14 +54,8 @@ Whisper::Whisper(WhisperPackage package, WhisperVocabulary vocabulary, std::shar
       encoder_(std::move(encoder)),
       decoder_(std::move(decoder)) {}
 
-std::vector<std::string> Whisper::languages() const {
-  if (!package_.is_multilingual) return {"en"};
-  std::vector<std::string> codes;
-  for (const WhisperLanguage& language : package_.languages) codes.push_back(language.code);
-  return codes;
-}
-
-absl::StatusOr<WhisperDecodeOptions> Whisper::Translate(const SearchOptions& options) const {
+absl::StatusOr<WhisperDecodeOptions> Whisper::Translate(const SearchOptions& options,
+                                                        std::span<const int32_t> previous) const {
   constexpr size_t kMostTemperatures = 16;
   if (options.temperature.empty() || options.temperature.size() > kMostTemperatures) {
     return InvalidArgument("temperature: {} of them, expected 1 to {}", options.temperature.size(), kMostTemperatures);
@@ -72,16 +66,17 @@ absl::StatusOr<WhisperDecodeOptions> Whisper::Translate(const SearchOptions& opt
   TUTTI_RETURN_IF_ERROR(WhisperWindows::Check(options.window_seconds));
   WhisperDecodeOptions decode;
   const WhisperTokens& tokens = package_.tokens;
-  const std::string_view before = options.initial_prompt.empty() ? "hotwords" : "initial_prompt";
+  const std::string_view option = options.initial_prompt.empty() ? "hotwords" : "initial_prompt";
   TUTTI_ASSIGN_OR_RETURN(
-      const auto previous,
-      EncodeWords(package_.bpe, before, options.initial_prompt.empty() ? options.hotwords : options.initial_prompt));
-  if (!previous.empty()) {
+      auto before,
+      EncodeWords(package_.bpe, option, options.initial_prompt.empty() ? options.hotwords : options.initial_prompt));
+  before.insert(before.end(), previous.begin(), previous.end());
+  if (!before.empty()) {
     // Half of the decoder's positions, as the reference has it; the last words count.
     const auto most = static_cast<size_t>(package_.sizes.decoder_positions / 2 - 1);
     decode.prompt.push_back(tokens.start_of_previous);
-    decode.prompt.insert(decode.prompt.end(),
-                         previous.end() - static_cast<std::ptrdiff_t>(std::min(most, previous.size())), previous.end());
+    decode.prompt.insert(decode.prompt.end(), before.end() - static_cast<std::ptrdiff_t>(std::min(most, before.size())),
+                         before.end());
   }
   decode.prompt.push_back(tokens.start);
   const std::string code = LanguageCode(options.language);
@@ -129,13 +124,22 @@ std::string Whisper::PlainText(std::span<const int32_t> tokens) const {
 }
 
 absl::Status Whisper::Check(const SearchOptions& options) const {
-  TUTTI_ASSIGN_OR_RETURN(WhisperDecodeOptions decode, Translate(options));
+  std::vector<int32_t> longest;
+  if (options.condition_on_previous_text) longest.resize(static_cast<size_t>(package_.sizes.decoder_positions));
+  TUTTI_ASSIGN_OR_RETURN(WhisperDecodeOptions decode, Translate(options, longest));
   KvPool pool = decoder_.MakePool(0);
   TUTTI_RETURN_IF_ERROR(WhisperSearch::Create(vocabulary_, decoder_.dims(), decode, pool).status());
   decode.beam_size = 1;  // as it is when text is drawn
   decode.temperature = 1;
   decode.best_of = options.best_of;
   return WhisperSearch::Create(vocabulary_, decoder_.dims(), std::move(decode), pool).status();
+}
+
+std::vector<std::string> Whisper::languages() const {
+  if (!package_.is_multilingual) return {"en"};
+  std::vector<std::string> codes;
+  for (const WhisperLanguage& language : package_.languages) codes.push_back(language.code);
+  return codes;
 }
 
 std::unique_ptr<Decoding> Whisper::NewDecoding() const { return std::make_unique<WhisperDecoding>(*this); }

@@ -55,8 +55,10 @@ class Whisper final : public AsrModel {
   const WhisperPackage& package() const { return package_; }
   WhisperWindows windows() const { return WhisperWindows(2 * package_.sizes.encoder_positions); }
 
-  // What the decoder is told and asked. InvalidArgument names the option and what it may be.
-  absl::StatusOr<WhisperDecodeOptions> Translate(const SearchOptions& options) const;
+  // What the decoder is told and asked, with `previous` as the text before. InvalidArgument names the option and what
+  // it may be.
+  absl::StatusOr<WhisperDecodeOptions> Translate(const SearchOptions& options,
+                                                 std::span<const int32_t> previous = {}) const;
   // The code of the language that was found, or for another token that of the one that was given.
   std::string LanguageOf(int32_t language, const SearchOptions& options) const;
   // The words of tokens, without what is none and without spaces around them.

@@ -43,9 +43,9 @@ void WhisperDecoding::Encode(std::span<const Utterance> group, Workspace& worksp
   float* encoded = scope.Floats(rows * dims.width);
   model_.encoder().Run({starts, dims.mels, offsets}, windows, workspace, encoded);
   for (size_t i = 0; i < group.size(); ++i) {
-    const auto& [id, features, frames, options] = group[i];
+    const auto& [id, features, frames, options, previous] = group[i];
     const int64_t own = WhisperEncoder::Rows(windows[i]);
-    absl::StatusOr<WhisperDecodeOptions> decode = model_.Translate(*options);
+    absl::StatusOr<WhisperDecodeOptions> decode = model_.Translate(*options, previous);
     Live& live = live_.emplace_back(Live{id, frames, options, nullptr});
     if (decode.ok()) {
       live.fallback = std::make_unique<WhisperFallback>(

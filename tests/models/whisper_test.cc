@@ -345,6 +345,35 @@ TEST_F(WhisperTest, APromptStandsBeforeTheStart) {
   EXPECT_NE(model_->Translate(options)->prompt, with_hotwords->prompt) << "the prompt comes before hotwords";
 }
 
+TEST_F(WhisperTest, TheTextBeforeStandsBehindThePromptAndItsLastWordsCount) {
+  SearchOptions options = Greedy();
+  options.initial_prompt = "opera";
+  const auto prompt = model_->Translate(options)->prompt;
+  const auto start = std::ranges::find(prompt, model_->vocabulary().start) - prompt.begin();
+  std::vector<int32_t> expected(prompt.begin(), prompt.begin() + start);
+  expected.insert(expected.end(), {10, 11, 12});
+  expected.insert(expected.end(), prompt.begin() + start, prompt.end());
+  EXPECT_EQ(model_->Translate(options, std::vector<int32_t>{10, 11, 12})->prompt, expected);
+  std::vector<int32_t> much(500);
+  for (int32_t i = 0; i < 500; ++i) much[static_cast<size_t>(i)] = i;
+  const auto most = model_->Translate(options, much)->prompt;
+  EXPECT_EQ(most[0], model_->vocabulary().start_of_previous);
+  EXPECT_EQ(most[1], 500 - 223);
+  EXPECT_EQ(most[224], model_->vocabulary().start);
+}
+
+TEST_F(WhisperTest, FindsTheTokensOfCtranslate2AfterWhatWasSaidBefore) {
+  const SearchOptions options = Greedy();
+  const auto decoding = model_->NewDecoding();
+  const std::vector<int32_t> previous = {300, 301, 302};
+  Decoding::Utterance utterance = Clip(0, options);
+  utterance.previous = previous;
+  decoding->Admit({{utterance}}, workspace_);
+  std::vector<Decoding::Finished> finished;
+  while (!decoding->empty()) decoding->Step(workspace_, finished);
+  EXPECT_EQ(finished.at(0).hypothesis->ids, Expected("clip_a", "greedy after text"));
+}
+
 TEST_F(WhisperTest, TextHasUnitsAtSpacesAndAtLettersThatStandAlone) {
   SearchOptions options;
   options.prefix = "So, it's 你好";
