@@ -116,7 +116,7 @@ absl::StatusOr<WhisperDecodeOptions> Whisper::Translate(const SearchOptions& opt
 std::string Whisper::LanguageOf(int32_t language, const SearchOptions& options) const {
   const auto found = std::ranges::find(package_.languages, language, &WhisperLanguage::token);
   if (found != package_.languages.end()) return found->code;
-  return package_.is_multilingual ? options.language : "en";
+  return package_.is_multilingual ? LanguageCode(options.language) : "en";
 }
 
 std::string Whisper::PlainText(std::span<const int32_t> tokens) const {

@@ -18,12 +18,14 @@ TEST(SearchOptionsTest, EachIsSetByItsName) {
       {"language", "zh"},         {"task", "translate"},     {"beam_size", "3"},
       {"length_penalty", "-0.5"}, {"temperature", "0,0.25"}, {"condition_on_previous_text", "True"}};
   for (const auto& [name, value] : given) EXPECT_TRUE(SetSearchOption(name, value, options).ok()) << name;
-  EXPECT_EQ(options, (SearchOptions{.language = "zh",
-                                    .task = Task::kTranslate,
-                                    .beam_size = 3,
-                                    .length_penalty = -0.5F,
-                                    .temperature = {0, 0.25F},
-                                    .condition_on_previous_text = true}));
+  SearchOptions expected;
+  expected.language = "zh";
+  expected.task = Task::kTranslate;
+  expected.beam_size = 3;
+  expected.length_penalty = -0.5F;
+  expected.temperature = {0, 0.25F};
+  expected.condition_on_previous_text = true;
+  EXPECT_EQ(options, expected);
   ASSERT_TRUE(SetSearchOption("task", "transcribe", options).ok());
   EXPECT_EQ(options.task, Task::kTranscribe);
 }

@@ -125,9 +125,12 @@ TEST(OpenAiTest, WhatIsAskedForReachesAModelThatSearches) {
   const auto options =
       SearchOptionsOf(*ReadRequest("language=zh&prompt=Dear+all&temperature=0.25", Task::kTranslate), "m", kWhisper);
   ASSERT_TRUE(options.ok()) << options.status();
-  EXPECT_EQ(*options,
-            (SearchOptions{
-                .language = "zh", .task = Task::kTranslate, .temperature = {0.25F}, .initial_prompt = "Dear all"}));
+  SearchOptions expected;
+  expected.language = "zh";
+  expected.task = Task::kTranslate;
+  expected.temperature = {0.25F};
+  expected.initial_prompt = "Dear all";
+  EXPECT_EQ(*options, expected);
   EXPECT_EQ(*SearchOptionsOf(*ReadRequest("temperature=0"), "m", kWhisper), SearchOptions())
       << "the model's own choice";
 }
