@@ -192,7 +192,10 @@ class FakeServer {
     ++loads_;
     std::shared_ptr<Recognizer> recognizer;
     if (given == kTinyWhisperName) {
-      auto whisper = Recognizer::Create({.model = TUTTI_SOURCE_DIR "/tests/data/fixtures/whisper_tiny", .threads = 1});
+      RecognizerOptions tiny;
+      tiny.model = TUTTI_SOURCE_DIR "/tests/data/fixtures/whisper_tiny";
+      tiny.threads = 1;
+      auto whisper = Recognizer::Create(tiny);
       if (!whisper.ok()) return whisper.status();
       recognizer = *std::move(whisper);
     } else {

@@ -30,7 +30,7 @@ TEST(FunAsrSocketTest, CommandsOfFunAsrsClientsAreRead) {
 TEST(FunAsrSocketTest, OptionsOfTheSearchAreReadWithFunAsrsHotwordsAndLanguage) {
   using Search = std::map<std::string, std::string>;
   EXPECT_EQ(ParseSocketCommand(R"({"hotwords":"{\"阿里巴巴\":20,\"tutti\":10}","svs_lang":"auto","itn":true})")->search,
-            (Search{{"hotwords", "tutti 阿里巴巴"}, {"language", "auto"}}));
+            (Search{{"hotwords", "阿里巴巴 tutti"}, {"language", "auto"}}));
   EXPECT_EQ(ParseSocketCommand(R"({"hotwords":"plain words","svs_lang":"auto","language":"zh"})")->search,
             (Search{{"hotwords", "plain words"}, {"language", "zh"}}));
   EXPECT_EQ(ParseSocketCommand(R"({"task":"translate","beam_size":2,"condition_on_previous_text":true})")->search,
