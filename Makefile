@@ -95,7 +95,7 @@ web-test: samples $(WEB)/installed ## the web page in Chromium, and the examples
 
 CLIENT = .cache/client-test
 
-client-test: build samples $(CLIENT)/installed $(WEB)/installed ## OpenAI's and FunASR's clients, schemathesis, the examples of docs/http.md and the page against tutti serve
+client-test: build models samples $(CLIENT)/installed $(WEB)/installed ## OpenAI's and FunASR's clients, schemathesis, the examples of docs/http.md and the page against tutti serve
 	PATH="$(WEB_NODE):$$PATH" $(PYTHON) tests/clients/run.py build/release/bin/tutti $(abspath $(CLIENT))/venv/bin/python $(CLIENT)/npm \
 	  $(abspath $(WEB))/venv/bin/python
 

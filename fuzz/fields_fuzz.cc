@@ -17,6 +17,8 @@ void Check(const absl::Status& status) {
   if (!nlohmann::json::parse(tutti::ErrorJson(status), nullptr, false).contains("error")) std::abort();
 }
 
+const tutti::ModelAbilities kModel = {.takes_search_options = true, .languages = {"en", "zh"}, .translates = true};
+
 void Ask(const tutti::Fields& fields) {
   for (const char* name : {"a", "b", "stream", ""}) {
     Check(fields.Bool(name, false).status());
@@ -27,8 +29,8 @@ void Ask(const tutti::Fields& fields) {
     Check(fields.Choice(name, {"mix", "split"}).status());
     if (fields.Has(name) == fields.All(name).empty()) std::abort();
   }
-  Check(tutti::ReadOpenAiFields(fields).status());
-  Check(tutti::ReadTranscribeOptions(fields, {}, {}).status());
+  Check(tutti::ReadOpenAiFields(fields, tutti::Task::kTranscribe).status());
+  Check(tutti::ReadTranscribeOptions(fields, kModel, {}).status());
   Check(fields.RefuseUnknown());
 }
 

@@ -83,6 +83,12 @@ void tutti_recognizer_free(tutti_recognizer* recognizer);
 int tutti_recognizer_threads(const tutti_recognizer* recognizer);
 /* What the recognition model runs: "f32", "bf16" or "int8"; for ever valid. */
 const char* tutti_recognizer_compute_type(const tutti_recognizer* recognizer);
+/* The languages that the option "language" of the search may name: codes, "en", "zh", …, which live as long as the
+   recogniser. None where a request does not choose the language. NULL for an index out of range. */
+size_t tutti_recognizer_language_count(const tutti_recognizer* recognizer);
+const char* tutti_recognizer_language(const tutti_recognizer* recognizer, size_t index);
+/* 1: the option "task" may be "translate", into English. */
+int tutti_recognizer_translates(const tutti_recognizer* recognizer);
 
 /* Audio. A handle may be transcribed any number of times and freed, with tutti_audio_free, as soon as it was handed
    over. NULL when memory is short, or an argument is NULL or negative. */
@@ -107,6 +113,10 @@ typedef struct tutti_transcribe_options {
   int64_t max_segment_ms;  /* a longer one is cut at its quietest place */
   int64_t max_duration_ms; /* a longer recording is refused */
   int64_t timeout_ms;      /* from now; 0: none */
+  /* For models that find their text token by token, as Whisper: names and values in turn, as text, up to a NULL, such
+     as {"language", "en", "task", "transcribe", "beam_size", "1", NULL}. Names and values are those of
+     `tutti transcribe --help` (group Search), with underscores. NULL: none. */
+  const char* const* search;
 } tutti_transcribe_options;
 
 void tutti_transcribe_options_init(tutti_transcribe_options* options);
@@ -141,6 +151,13 @@ typedef struct tutti_segment {
   int channel;
   const char* text;
   size_t token_count;
+  /* What a model that finds its text token by token says of it; "" and NaN with others. */
+  const char* language; /* of the speech: "en", "zh", … */
+  float language_probability;
+  float avg_logprob;       /* mean log-probability of the tokens */
+  float no_speech_prob;    /* that nobody speaks */
+  float compression_ratio; /* high where the text repeats itself */
+  float temperature;       /* at which the text was found; 0: without draws */
 } tutti_segment;
 
 typedef struct tutti_token {
@@ -151,6 +168,8 @@ typedef struct tutti_token {
 } tutti_token;
 
 const char* tutti_transcript_text(const tutti_transcript* transcript);
+/* That most of the speech is in: "en", "zh", …; "" where the model does not tell. */
+const char* tutti_transcript_language(const tutti_transcript* transcript);
 int64_t tutti_transcript_duration_ms(const tutti_transcript* transcript);
 /* 1: the audio broke off, and what could be decoded was transcribed. */
 int tutti_transcript_truncated(const tutti_transcript* transcript);

@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cstring>
+#include <map>
 #include <thread>
 
 #include "tutti/recognizer.h"
@@ -105,8 +106,12 @@ AudioInput FromBuffer(const py::buffer& buffer, int sample_rate, std::string nam
 
 TranscribeOptions OptionsOf(bool use_vad, bool split_channels, bool interactive, const std::string& raw_format,
                             int64_t max_segment_ms, std::optional<double> timeout,
-                            std::optional<VadOptions> vad_options) {
+                            std::optional<VadOptions> vad_options, const std::map<std::string, std::string>& search) {
   TranscribeOptions options;
+  for (const auto& [name, value] : search) {
+    const absl::Status set = SetSearchOption(name, value, options.search);
+    if (!set.ok()) Raise(set);
+  }
   options.use_vad = use_vad;
   options.vad_options = std::move(vad_options);
   options.channels = split_channels ? Channels::kSplit : Channels::kMix;
@@ -256,6 +261,7 @@ py::list EventsOf(VadSession& session, const py::buffer& buffer, bool is_final) 
 PYBIND11_MODULE(_tutti, module) {
   using namespace tutti;  // NOLINT(google-build-using-namespace): the names of this file
   module.attr("__version__") = TUTTI_VERSION;
+  module.def("search_option_names", &SearchOptionNames);
 
   py::class_<Token>(module, "Token")
       .def_readonly("text", &Token::text)
@@ -267,7 +273,14 @@ PYBIND11_MODULE(_tutti, module) {
       .def_readonly("end_ms", &Segment::end_ms)
       .def_readonly("channel", &Segment::channel)
       .def_readonly("text", &Segment::text)
-      .def_readonly("tokens", &Segment::tokens);
+      .def_readonly("tokens", &Segment::tokens)
+      .def_readonly("avg_logprob", &Segment::avg_logprob)
+      .def_readonly("no_speech_prob", &Segment::no_speech_prob)
+      .def_readonly("compression_ratio", &Segment::compression_ratio)
+      .def_readonly("temperature", &Segment::temperature)
+      .def_readonly("language", &Segment::language)
+      .def_readonly("language_probability", &Segment::language_probability)
+      .def_readonly("token_ids", &Segment::token_ids);
   py::class_<Transcript>(module, "Transcript")
       .def_readonly("file", &Transcript::file)
       .def_readonly("duration_ms", &Transcript::duration_ms)
@@ -275,6 +288,8 @@ PYBIND11_MODULE(_tutti, module) {
       .def_readonly("text", &Transcript::text)
       .def_readonly("segments", &Transcript::segments)
       .def_readonly("truncated", &Transcript::truncated)
+      .def_readonly("language", &Transcript::language)
+      .def_readonly("language_probability", &Transcript::language_probability)
       .def_readonly("model", &Transcript::model)
       .def_readonly("compute_type", &Transcript::compute_type);
 
@@ -295,7 +310,8 @@ PYBIND11_MODULE(_tutti, module) {
   py::class_<VadOptions>(module, "VadOptions");
   py::class_<TranscribeOptions>(module, "TranscribeOptions")
       .def(py::init(&OptionsOf), py::kw_only(), py::arg("use_vad"), py::arg("split_channels"), py::arg("interactive"),
-           py::arg("raw_format"), py::arg("max_segment_ms"), py::arg("timeout"), py::arg("vad_options"));
+           py::arg("raw_format"), py::arg("max_segment_ms"), py::arg("timeout"), py::arg("vad_options"),
+           py::arg("search"));
 
   py::class_<Transcription, std::shared_ptr<Transcription>>(module, "Transcription")
       .def("cancel", &Transcription::Cancel, py::call_guard<py::gil_scoped_release>());
@@ -310,5 +326,8 @@ PYBIND11_MODULE(_tutti, module) {
       .def("abandon", &Core::Abandon)
       .def("threads", [](const Core& core) { return core.Get()->threads(); })
       .def("compute_type", [](const Core& core) { return std::string(Name(core.Get()->compute_type())); })
+      .def("languages", [](const Core& core) { return core.Get()->languages(); })
+      .def("translates", [](const Core& core) { return core.Get()->translates(); })
+      .def("takes_search_options", [](const Core& core) { return core.Get()->takes_search_options(); })
       .def("pending", [](const Core& core) { return core.Get()->stats().pending; });
 }

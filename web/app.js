@@ -1,8 +1,10 @@
 // The page: takes recordings, shows them as cards, and what the service does beside them.
 
+import { getJson } from "./api.js";
 import { Card } from "./card.js";
 import { firstLanguage, locale, say, setLanguage, text } from "./i18n.js";
 import { askForKey, setUpKeyDialog } from "./key_dialog.js";
+import { chosenSearch, showAbilities } from "./languages.js";
 import { clockText } from "./numbers.js";
 import { canRecord, startRecording } from "./recorder.js";
 import { watchStatus } from "./status_view.js";
@@ -14,13 +16,29 @@ function announce(key, parameters) {
 }
 
 function take(files) {
-  const fields = { channels: $("split").checked ? "split" : "mix" };
+  const fields = { channels: $("split").checked ? "split" : "mix", ...chosenSearch() };
   if ($("model").value) fields.model = $("model").value;
   for (const file of files) {
     const card = new Card(file, fields, announce);
     $("cards").prepend(card.root);
     card.run();
   }
+}
+
+let abilities = new Map();  // of the models, by id
+
+function showAbilitiesOfModel() {
+  showAbilities(abilities.get($("model").value));
+}
+
+async function askAbilities() {
+  try {
+    const { data } = await getJson("v1/models");
+    abilities = new Map(data.map((model) => [model.id, model]));
+  } catch {
+    abilities = new Map();  // they are asked for again with the next change of models
+  }
+  showAbilitiesOfModel();
 }
 
 function showModels(models) {
@@ -31,6 +49,7 @@ function showModels(models) {
   select.replaceChildren(...ids.map((id) => new Option(id, id)));
   if (ids.includes(chosen)) select.value = chosen;
   select.disabled = ids.length < 2;
+  askAbilities();
 }
 
 // From the start, or again with a new key.
@@ -97,9 +116,13 @@ function setUpRecorder() {
 }
 
 for (const button of document.querySelectorAll("[data-language]")) {
-  button.addEventListener("click", () => setLanguage(button.dataset.language, true));
+  button.addEventListener("click", () => {
+    setLanguage(button.dataset.language, true);
+    showAbilitiesOfModel();  // in the order of the new language
+  });
 }
 setLanguage(firstLanguage());
+$("model").addEventListener("change", showAbilitiesOfModel);
 setUpFiles();
 setUpRecorder();
 setUpKeyDialog(connect);

@@ -4,6 +4,7 @@ import { ApiError, key, transcribe } from "./api.js";
 import { render, types } from "./formats.js";
 import { label, say, translate } from "./i18n.js";
 import { askForKey } from "./key_dialog.js";
+import { showHeard } from "./languages.js";
 import { clockText, number, percent } from "./numbers.js";
 import { Player } from "./player.js";
 import { Slots } from "./slots.js";
@@ -127,6 +128,7 @@ export class Card {
     const duration = clockText(transcript.duration_ms / 1000);
     const seconds = transcript.timings ? number(transcript.timings.wall_s) : "";
     say(this.#find(".facts"), seconds ? "facts" : "factsShort", { duration, seconds, model: transcript.model });
+    showHeard(this.#find(".heard"), transcript.language, this.fields.task === "translate");
     this.announce("announceDone", { name: this.file.name });
   }
 

@@ -7,7 +7,7 @@ export const texts = {
     dropTitle: "Drop recordings here", dropHint: "Any audio or video, as many as you like", choose: "Choose files",
     record: "Record", recordStop: "Stop", recordUnsafe: "Recording needs HTTPS or localhost.",
     recordDenied: "The browser did not allow the microphone.", recordName: "Recording {time}",
-    model: "Model", split: "Each channel is a speaker", results: "Results",
+    model: "Model", spoken: "Spoken language", spokenAny: "Find out", translate: "Translate into English", split: "Each channel is a speaker", results: "Results",
     service: "Service", speed: "Speed", realTime: "× real time", queue: "Queue", running: "Running", waiting: "Waiting",
     total: "Transcribed", uptime: "Up for", queueText: "{used} of {limit}",
     stateIdle: "idle", stateBusy: "working", stateDraining: "shutting down", stateGone: "not reachable",
@@ -23,7 +23,8 @@ export const texts = {
     download: "Download", downloadAs: "Download {name} as {format}", transcript: "Text of {name}. Arrow keys move from word to word, Enter plays from there, Space pauses.",
     silence: "Nobody speaks in this recording.", unplayable: "This browser cannot play this format; the text is complete.",
     truncated: "The recording breaks off; what could be read was transcribed.",
-    facts: "{duration} in {seconds} s · {model}", factsShort: "{duration} · {model}", speaker: "Speaker {number}",
+    facts: "{duration} in {seconds} s · {model}", factsShort: "{duration} · {model}",
+    heard: "{language}", heardTranslated: "from {language}", speaker: "Speaker {number}",
     announceDone: "{name}: transcribed", announceFailed: "{name}: failed. {message}",
     errorNetwork: "The connection to the server broke off.", errorStatus: "The server answered {status}.",
     errorKey: "The server asks for an API key.", errorBroken: "The answer broke off before it was complete.",
@@ -33,7 +34,7 @@ export const texts = {
     dropTitle: "把录音拖到这里", dropHint: "任何音频或视频，可以一次放入多个", choose: "选择文件",
     record: "录音", recordStop: "停止", recordUnsafe: "录音需要 HTTPS 或 localhost。",
     recordDenied: "浏览器没有允许使用麦克风。", recordName: "录音 {time}",
-    model: "模型", split: "每个声道是一位说话人", results: "结果",
+    model: "模型", spoken: "所说语言", spokenAny: "自动识别", translate: "翻译成英语", split: "每个声道是一位说话人", results: "结果",
     service: "服务状态", speed: "速度", realTime: "倍实时", queue: "队列", running: "识别中", waiting: "等待中",
     total: "已转写", uptime: "已运行", queueText: "{used} / {limit}",
     stateIdle: "空闲", stateBusy: "工作中", stateDraining: "正在关闭", stateGone: "无法连接", stateLocked: "需要密钥",
@@ -47,7 +48,8 @@ export const texts = {
     download: "下载", downloadAs: "将 {name} 下载为 {format}", transcript: "{name} 的文字。方向键逐词移动，回车从该处播放，空格暂停。",
     silence: "这段录音里没有人说话。", unplayable: "此浏览器无法播放这种格式；文字是完整的。",
     truncated: "录音不完整；能读取的部分已转写。",
-    facts: "{duration}，用时 {seconds} 秒 · {model}", factsShort: "{duration} · {model}", speaker: "说话人 {number}",
+    facts: "{duration}，用时 {seconds} 秒 · {model}", factsShort: "{duration} · {model}",
+    heard: "{language}", heardTranslated: "译自{language}", speaker: "说话人 {number}",
     announceDone: "{name}：转写完成", announceFailed: "{name}：失败。{message}",
     errorNetwork: "与服务器的连接中断了。", errorStatus: "服务器返回 {status}。",
     errorKey: "服务器需要 API 密钥。", errorBroken: "服务器的回答不完整。",
@@ -58,8 +60,12 @@ const storageKey = "tutti-language";
 const shown = new WeakMap();  // element → the parameters of its text and of its label
 let language = "en";
 
+// A parameter may be a function, which is asked again in each language.
 export function text(key, parameters = {}) {
-  return texts[language][key].replace(/\{(\w+)\}/g, (_, name) => parameters[name]);
+  return texts[language][key].replace(/\{(\w+)\}/g, (_, name) => {
+    const value = parameters[name];
+    return typeof value === "function" ? value() : value;
+  });
 }
 
 export function locale() {

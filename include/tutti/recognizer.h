@@ -187,6 +187,9 @@ class Recognizer {
   virtual ComputeType compute_type() const = 0;
   // Whether the recognition model looks for its text token by token, and so takes SearchOptions other than the default.
   virtual bool takes_search_options() const { return false; }
+  // What SearchOptions::language may be: codes, "en", "zh", …. None where a request does not choose the language.
+  virtual std::vector<std::string> languages() const { return {}; }
+  virtual bool translates() const { return false; }  // whether it takes Task::kTranslate
   // Defaults of the VAD package; VadOptions{} without one.
   virtual VadOptions default_vad_options() const = 0;
 };

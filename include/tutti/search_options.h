@@ -2,7 +2,10 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
+
+#include "absl/status/status.h"
 
 namespace tutti {
 
@@ -11,7 +14,8 @@ enum class Task { kTranscribe, kTranslate };
 // How a model that finds its text token by token, such as Whisper, looks for it; names and defaults are
 // faster-whisper's. Models that decide on all tokens at once take the defaults only.
 struct SearchOptions {
-  std::string language;           // "en", "zh", …; empty: found by the model, for each segment
+  // "en", "zh", … or "english", "chinese", …; empty or "auto": found by the model, for each segment
+  std::string language;
   Task task = Task::kTranscribe;  // kTranslate: into English
   int beam_size = 5;              // 1: greedy
   float patience = 1;
@@ -43,5 +47,12 @@ struct SearchOptions {
 
   bool operator==(const SearchOptions&) const = default;
 };
+
+// For callers that have options as text: the names of all fields, and one field set by its name ("task" to "transcribe"
+// or "translate", switches to "true" or "false", lists to "0,0.2"). NotFound when there is no such field,
+// InvalidArgument with what the value may be; `options` stay as they are then. Whether a model can follow them it says
+// when it gets the request.
+std::vector<std::string> SearchOptionNames();
+absl::Status SetSearchOption(std::string_view name, std::string_view value, SearchOptions& options);
 
 }  // namespace tutti

@@ -31,6 +31,7 @@ struct Segment {
   std::optional<float> temperature = {};        // at which the text was found; 0: no draws
   std::string language = {};                    // of the speech: "en", "zh", …
   std::optional<float> language_probability = {};  // 0 … 1; 1 where the caller named the language
+  std::vector<int32_t> token_ids = {};             // what the text was made of, in the model's vocabulary
 };
 
 // Where the time of one recording went, in seconds. CPU work is added up over its segments; a batch's time is shared

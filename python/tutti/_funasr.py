@@ -17,13 +17,19 @@ from ._tutti import Transcript
 _WITHOUT_MEANING = {
     "device", "ngpu", "hub", "disable_update", "disable_pbar", "disable_log", "trust_remote_code", "remote_code",
     "model_revision", "vad_model_revision", "punc_model_revision", "spk_model_revision", "batch_size", "batch_size_s",
-    "batch_size_threshold_s", "merge_vad", "merge_length_s", "cache", "is_final", "log_level", "use_itn", "language",
+    "batch_size_threshold_s", "merge_vad", "merge_length_s", "cache", "is_final", "log_level", "use_itn",
     "pred_timestamp", "seed", "fp16", "bf16"}
 _VAD_OPTIONS = {
     "detect_mode", "max_end_silence_time", "max_start_silence_time", "window_size_ms", "sil_to_speech_time_thres",
     "speech_to_sil_time_thres", "speech_2_noise_ratio", "do_extend", "lookback_time_start_point",
     "lookahead_time_end_point", "max_single_segment_time", "snr_thres", "noise_frame_num_used_for_snr", "decibel_thres",
     "speech_noise_thres", "dynamic_silence"}
+# Of OpenAI's Whisper, which FunASR hands through: their names here, and those that choose how it computes or are as here.
+_DECODING_OPTIONS = {"task": "task", "language": "language", "temperature": "temperature", "beam_size": "beam_size",
+                     "patience": "patience", "length_penalty": "length_penalty", "prompt": "initial_prompt",
+                     "prefix": "prefix", "sample_len": "max_new_tokens", "best_of": "best_of"}
+_DECODING_WITHOUT_MEANING = {"fp16", "without_timestamps", "suppress_blank", "suppress_tokens",
+                             "max_initial_timestamp"}
 _NOT_YET = {"punc_model": "text comes without punctuation", "spk_model": "results name no speakers",
             "lm_model": "no language model is used"}
 
@@ -58,21 +64,39 @@ class AutoModel:
         self.recognizer = Recognizer(_local(model), _local(vad_model) if vad_model else None, threads=ncpu,
                                      compute_type=compute_type)
 
-    def generate(self, input: Any, *, hotword: Optional[str] = None, fs: int = 16000, key: Any = None,
+    def generate(self, input: Any, *, hotword: Optional[str] = None, language: Optional[str] = None,
+                 DecodingOptions: Optional[dict] = None, fs: int = 16000, key: Any = None,
                  **kwargs: Any) -> "list[dict]":
-        """One dict for each recording, in order: {"key", "text"}, and "timestamp" where the model has times.
+        """One dict for each recording, in order: {"key", "text"}, "timestamp" where the model has times, and "language"
+        where it tells.
 
-        `input`: a path, a wav.scp, encoded bytes, samples, or a list of such.
+        `input`: a path, a wav.scp, encoded bytes, samples, or a list of such. `DecodingOptions` are those of OpenAI's
+        Whisper, as FunASR takes them: without a beam_size the search is greedy.
         """
-        if hotword:
-            warnings.warn("this model takes no hotwords", stacklevel=2)
+        search = self._search(hotword, language, DecodingOptions)
         options = {**self._vad_options, **{name: kwargs.pop(name) for name in list(kwargs) if name in _VAD_OPTIONS}}
         unknown = {name for name in kwargs if name not in _WITHOUT_MEANING}
         if unknown:
             raise TypeError(f"generate has no argument {', '.join(sorted(unknown))}")
         keys, audios = _inputs(input, key)
-        results = self.recognizer.transcribe_many(audios, sample_rate=fs, **options)
+        results = self.recognizer.transcribe_many(audios, sample_rate=fs, **search, **options)
         return [_as_dict(key, transcript) for key, transcript in zip(keys, results)]
+
+
+    def _search(self, hotword: Optional[str], language: Optional[str], decoding: Optional[dict]) -> dict:
+        """Options of the search; none for models that have no such search."""
+        unknown = {name for name in decoding or {} if name not in _DECODING_OPTIONS.keys() | _DECODING_WITHOUT_MEANING}
+        if unknown:
+            raise TypeError(f"DecodingOptions has no argument {', '.join(sorted(unknown))}")
+        if not self.recognizer.takes_search_options:
+            if hotword:
+                warnings.warn("this model takes no hotwords", stacklevel=3)
+            return {}
+        search = {"beam_size": 1, "language": language, "hotwords": hotword}
+        for name, value in (decoding or {}).items():
+            if name in _DECODING_OPTIONS and value is not None:
+                search[_DECODING_OPTIONS[name]] = value
+        return search
 
 
 def _local(model: str) -> str:
@@ -110,4 +134,6 @@ def _as_dict(key: str, transcript: Transcript) -> dict:
         result["timestamp"] = times
     elif not texts:
         result["timestamp"] = []
+    if transcript.language:
+        result["language"] = transcript.language
     return result

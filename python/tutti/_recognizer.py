@@ -4,13 +4,15 @@ from __future__ import annotations
 import array
 import asyncio
 import collections
+import collections.abc
 import concurrent.futures
 import itertools
+import numbers
 import os
 import sys
 import time
 import weakref
-from typing import Any, AsyncIterator, Iterable, Iterator, Optional, Union
+from typing import Any, AsyncIterator, Iterable, Iterator, Optional, Sequence, Union
 
 from . import _models, _tutti
 from ._errors import from_status
@@ -44,6 +46,19 @@ def _input_of(audio: Audio, sample_rate: int, name: Optional[str]) -> _tutti.Aud
     return _tutti.AudioInput.samples(audio, sample_rate, name or "samples")
 
 
+def _text_of(name: str, value: Any) -> str:
+    """An option of the search as tutti reads it."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, numbers.Real):
+        return str(value)
+    if isinstance(value, collections.abc.Sequence):
+        return ",".join(_text_of(name, each) for each in value)
+    raise TypeError(f"{name} is a string, a number or a list of numbers, not {type(value).__name__}")
+
+
 class Recognizer:
     """Transcribes any number of recordings at once; they share the weights and batches, and nothing else.
 
@@ -74,21 +89,60 @@ class Recognizer:
         return self._core.compute_type()
 
     @property
+    def takes_search_options(self) -> bool:
+        """Whether the model finds its text token by token, as Whisper, and so takes `language`, `beam_size`, …."""
+        return self._core.takes_search_options()
+
+    @property
+    def languages(self) -> "list[str]":
+        """What `language` may be, such as "en" and "zh"; empty where a call does not choose the language."""
+        return self._core.languages()
+
+    @property
+    def translates(self) -> bool:
+        """Whether `task` may be "translate", into English."""
+        return self._core.translates()
+
+    @property
     def pending(self) -> int:
         """Recordings submitted and not finished."""
         return self._core.pending()
 
     def submit(self, audio: Audio, *, sample_rate: int = 16000, name: Optional[str] = None, use_vad: bool = True,
                split_channels: bool = False, interactive: bool = False, raw_format: str = "",
-               max_segment_ms: int = 120_000, timeout: Optional[float] = None, **vad_options: Any) -> Transcription:
+               max_segment_ms: int = 120_000, timeout: Optional[float] = None,
+               language: Optional[str] = None, task: Optional[str] = None, beam_size: Optional[int] = None,
+               patience: Optional[float] = None, length_penalty: Optional[float] = None,
+               repetition_penalty: Optional[float] = None, no_repeat_ngram_size: Optional[int] = None,
+               no_speech_threshold: Optional[float] = None, log_prob_threshold: Optional[float] = None,
+               compression_ratio_threshold: Optional[float] = None,
+               temperature: Union[float, Sequence[float], None] = None, best_of: Optional[int] = None,
+               initial_prompt: Optional[str] = None, hotwords: Optional[str] = None, prefix: Optional[str] = None,
+               max_new_tokens: Optional[int] = None, condition_on_previous_text: Optional[bool] = None,
+               prompt_reset_on_temperature: Optional[float] = None,
+               window_seconds: Union[str, int, None] = None, without_timestamps: Optional[bool] = None,
+               word_timestamps: Optional[bool] = None, **vad_options: Any) -> Transcription:
         """Accepts a recording and returns at once.
 
-        `sample_rate` is that of samples. `timeout`: seconds until the result must be there. Further options are those of
-        FSMN-VAD under FunASR's names, such as max_end_silence_time.
+        `sample_rate` is that of samples. `timeout`: seconds until the result must be there. `language`, `task`,
+        `beam_size`, … are faster-whisper's options, for models that find their text token by token, as Whisper; None is
+        the default of `tutti transcribe --help`. Further options are those of FSMN-VAD under FunASR's names, such as
+        max_end_silence_time. All of them are this call's own.
         """
+        search = dict(language=language, task=task, beam_size=beam_size, patience=patience,
+                      length_penalty=length_penalty, repetition_penalty=repetition_penalty,
+                      no_repeat_ngram_size=no_repeat_ngram_size, no_speech_threshold=no_speech_threshold,
+                      log_prob_threshold=log_prob_threshold, compression_ratio_threshold=compression_ratio_threshold,
+                      temperature=temperature, best_of=best_of, initial_prompt=initial_prompt, hotwords=hotwords,
+                      prefix=prefix, max_new_tokens=max_new_tokens,
+                      condition_on_previous_text=condition_on_previous_text,
+                      prompt_reset_on_temperature=prompt_reset_on_temperature, window_seconds=window_seconds,
+                      without_timestamps=without_timestamps, word_timestamps=word_timestamps)
         options = _tutti.TranscribeOptions(use_vad=use_vad, split_channels=split_channels, interactive=interactive,
                                            raw_format=raw_format, max_segment_ms=max_segment_ms, timeout=timeout,
-                                           vad_options=self._core.vad_options(vad_options) if vad_options else None)
+                                           vad_options=self._core.vad_options(vad_options) if vad_options else None,
+                                           search={key: _text_of(key, value) for key, value in search.items()
+                                                   if value is not None})
         future = Transcription()
 
         def on_done(code: int, message: str, transcript: Optional[Transcript]) -> None:

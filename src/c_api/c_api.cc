@@ -62,6 +62,17 @@ absl::StatusOr<RecognizerOptions> ToRecognizerOptions(const tutti_recognizer_opt
   return options;
 }
 
+// Names and values in turn, up to a null.
+absl::Status ReadSearch(const char* const* given, SearchOptions& options) {
+  for (; given != nullptr && given[0] != nullptr; given += 2) {
+    if (given[1] == nullptr) return InvalidArgument("options.search: {} has no value", given[0]);
+    if (const absl::Status set = SetSearchOption(given[0], given[1], options); !set.ok()) {
+      return InvalidArgument("options.search: {}", Message(set));
+    }
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<TranscribeOptions> ToTranscribeOptions(const tutti_transcribe_options* given) {
   TUTTI_ASSIGN_OR_RETURN(const auto read, Read(given, tutti_transcribe_options_init));
   TranscribeOptions options;
@@ -71,6 +82,7 @@ absl::StatusOr<TranscribeOptions> ToTranscribeOptions(const tutti_transcribe_opt
   options.raw_format = View(read.raw_format);
   options.max_segment_ms = read.max_segment_ms;
   options.max_duration_ms = read.max_duration_ms;
+  TUTTI_RETURN_IF_ERROR(ReadSearch(read.search, options.search));
   if (read.timeout_ms < 0) return InvalidArgument("options.timeout_ms is {}; expected 0 or more", read.timeout_ms);
   if (read.timeout_ms > 0) {
     options.deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(read.timeout_ms);
@@ -162,7 +174,8 @@ tutti_recognizer* tutti_recognizer_create(const tutti_recognizer_options* option
     if (options == nullptr) return InvalidArgument("options is NULL; it has to name a model");
     TUTTI_ASSIGN_OR_RETURN(const auto wanted, tutti::ToRecognizerOptions(options));
     TUTTI_ASSIGN_OR_RETURN(auto recognizer, tutti::Recognizer::Create(wanted));
-    made = new tutti_recognizer{std::move(recognizer)};
+    std::vector<std::string> languages = recognizer->languages();
+    made = new tutti_recognizer{std::move(recognizer), std::move(languages)};
     return absl::OkStatus();
   });
   const tutti_code told = tutti::Tell(status, error);
@@ -176,6 +189,15 @@ int tutti_recognizer_threads(const tutti_recognizer* recognizer) {
 }
 const char* tutti_recognizer_compute_type(const tutti_recognizer* recognizer) {
   return recognizer == nullptr ? "" : tutti::Name(recognizer->value->compute_type()).data();
+}
+size_t tutti_recognizer_language_count(const tutti_recognizer* recognizer) {
+  return recognizer == nullptr ? 0 : recognizer->languages.size();
+}
+const char* tutti_recognizer_language(const tutti_recognizer* recognizer, size_t index) {
+  return index < tutti_recognizer_language_count(recognizer) ? recognizer->languages[index].c_str() : nullptr;
+}
+int tutti_recognizer_translates(const tutti_recognizer* recognizer) {
+  return recognizer != nullptr && recognizer->value->translates() ? 1 : 0;
 }
 
 tutti_audio* tutti_audio_from_file(const char* path) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "tutti.h"
@@ -10,6 +11,7 @@
 
 struct tutti_recognizer {
   std::unique_ptr<tutti::Recognizer> value;
+  std::vector<std::string> languages;
 };
 
 struct tutti_audio {

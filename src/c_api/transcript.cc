@@ -2,6 +2,8 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <limits>
+#include <optional>
 
 #include "c_api/handles.h"
 #include "pipeline/formats.h"
@@ -19,6 +21,8 @@ int Give(Struct filled, Struct* given) {
   return 1;
 }
 
+float OrNan(const std::optional<float>& value) { return value.value_or(std::numeric_limits<float>::quiet_NaN()); }
+
 }  // namespace
 }  // namespace tutti
 
@@ -26,6 +30,9 @@ extern "C" {
 
 const char* tutti_transcript_text(const tutti_transcript* transcript) {
   return transcript == nullptr ? "" : transcript->value->text.c_str();
+}
+const char* tutti_transcript_language(const tutti_transcript* transcript) {
+  return transcript == nullptr ? "" : transcript->value->language.c_str();
 }
 int64_t tutti_transcript_duration_ms(const tutti_transcript* transcript) {
   return transcript == nullptr ? 0 : transcript->value->duration_ms;
@@ -45,7 +52,13 @@ int tutti_transcript_segment(const tutti_transcript* transcript, size_t index, t
                       .end_ms = found.end_ms,
                       .channel = found.channel,
                       .text = found.text.c_str(),
-                      .token_count = found.tokens.size()},
+                      .token_count = found.tokens.size(),
+                      .language = found.language.c_str(),
+                      .language_probability = tutti::OrNan(found.language_probability),
+                      .avg_logprob = tutti::OrNan(found.avg_logprob),
+                      .no_speech_prob = tutti::OrNan(found.no_speech_prob),
+                      .compression_ratio = tutti::OrNan(found.compression_ratio),
+                      .temperature = tutti::OrNan(found.temperature)},
                      segment);
 }
 

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "cli/number_check.h"
-#include "service/search_fields.h"
+#include "engine/search_table.h"
 
 namespace tutti {
 namespace {

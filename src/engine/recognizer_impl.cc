@@ -162,6 +162,10 @@ ComputeType RecognizerImpl::compute_type() const {
   return parts_.asr != nullptr ? parts_.asr->compute_type() : ComputeType::kF32;
 }
 
+std::vector<std::string> RecognizerImpl::languages() const {
+  return parts_.asr != nullptr ? parts_.asr->languages() : std::vector<std::string>();
+}
+
 VadOptions RecognizerImpl::default_vad_options() const {
   return parts_.vad != nullptr ? parts_.vad->default_options() : VadOptions{};
 }

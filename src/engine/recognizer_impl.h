@@ -53,6 +53,8 @@ class RecognizerImpl final : public Recognizer {
   int threads() const override { return options_.threads; }
   ComputeType compute_type() const override;
   bool takes_search_options() const override { return parts_.asr != nullptr && parts_.asr->takes_search_options(); }
+  std::vector<std::string> languages() const override;
+  bool translates() const override { return parts_.asr != nullptr && parts_.asr->translates(); }
   VadOptions default_vad_options() const override;
 
   // For tests of the bounds.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <span>
 #include <utility>
 
 #include "base/status.h"
@@ -131,8 +132,12 @@ int64_t Worker::live_rows() const {
 std::vector<Segment> Worker::ToSegments(const QueuedSegment& queued, const Hypothesis& hypothesis) const {
   const SpeechMap map(queued.pieces);
   std::vector<Segment> segments;
+  std::span ids(hypothesis.ids);  // of what follows
   for (SegmentText& text : parts_.asr->Texts(hypothesis)) {
+    const size_t own = hypothesis.parts.empty() ? ids.size() : hypothesis.parts[segments.size()].ids;
     Segment& segment = segments.emplace_back();
+    segment.token_ids.assign(ids.begin(), ids.begin() + static_cast<std::ptrdiff_t>(own));
+    ids = ids.subspan(own);
     segment.start_ms = map.Start(std::max<int64_t>(text.start_ms, 0));
     segment.end_ms = map.End(text.end_ms < 0 ? map.duration_ms() : text.end_ms);
     segment.channel = queued.channel;

@@ -61,6 +61,9 @@ class AsrModel {
 
   // Whether it takes options of search at all.
   virtual bool takes_search_options() const { return false; }
+  // As in Recognizer.
+  virtual std::vector<std::string> languages() const { return {}; }
+  virtual bool translates() const { return false; }
   // InvalidArgument for options that the model cannot serve, and says which it can.
   virtual absl::Status Check(const SearchOptions& options) const;
 

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/language_names.h"
 #include "base/text.h"
 #include "models/whisper_decoding.h"
 
@@ -78,20 +79,19 @@ absl::StatusOr<WhisperDecodeOptions> Whisper::Translate(const SearchOptions& opt
                          before.end());
   }
   decode.prompt.push_back(tokens.start);
+  const std::string code = LanguageCode(options.language);
+  const bool any_language = code.empty() || code == "auto";
   if (package_.is_multilingual) {
-    decode.detect_language = options.language.empty();
-    const WhisperLanguage* language =
-        decode.detect_language ? &package_.languages.front() : package_.FindLanguage(options.language);
+    decode.detect_language = any_language;
+    const WhisperLanguage* language = any_language ? &package_.languages.front() : package_.FindLanguage(code);
     if (language == nullptr) {
-      std::vector<std::string_view> codes;
-      for (const WhisperLanguage& known : package_.languages) codes.push_back(known.code);
-      return InvalidArgument("language: \"{}\", expected one of {}", options.language, fmt::join(codes, ", "));
+      return InvalidArgument("language: \"{}\", expected one of {}", options.language, fmt::join(languages(), ", "));
     }
     decode.prompt.push_back(language->token);
     decode.prompt.push_back(options.task == Task::kTranslate ? tokens.translate : tokens.transcribe);
   } else if (options.task == Task::kTranslate) {
     return InvalidArgument("task: translate, but the model knows English only; expected transcribe");
-  } else if (!options.language.empty() && options.language != "en") {
+  } else if (!any_language && code != "en") {
     return InvalidArgument("language: \"{}\", but the model knows English only; expected en", options.language);
   }
   if (options.without_timestamps) decode.prompt.push_back(tokens.no_times);
@@ -116,7 +116,7 @@ absl::StatusOr<WhisperDecodeOptions> Whisper::Translate(const SearchOptions& opt
 std::string Whisper::LanguageOf(int32_t language, const SearchOptions& options) const {
   const auto found = std::ranges::find(package_.languages, language, &WhisperLanguage::token);
   if (found != package_.languages.end()) return found->code;
-  return package_.is_multilingual ? options.language : "en";
+  return package_.is_multilingual ? LanguageCode(options.language) : "en";
 }
 
 std::string Whisper::PlainText(std::span<const int32_t> tokens) const {
@@ -133,6 +133,13 @@ absl::Status Whisper::Check(const SearchOptions& options) const {
   decode.temperature = 1;
   decode.best_of = options.best_of;
   return WhisperSearch::Create(vocabulary_, decoder_.dims(), std::move(decode), pool).status();
+}
+
+std::vector<std::string> Whisper::languages() const {
+  if (!package_.is_multilingual) return {"en"};
+  std::vector<std::string> codes;
+  for (const WhisperLanguage& language : package_.languages) codes.push_back(language.code);
+  return codes;
 }
 
 std::unique_ptr<Decoding> Whisper::NewDecoding() const { return std::make_unique<WhisperDecoding>(*this); }

@@ -43,6 +43,8 @@ class Whisper final : public AsrModel {
   int64_t max_segment_ms(const SearchOptions& options) const override { return held_ms(options); }
   int64_t join_ms(const SearchOptions& options) const override { return held_ms(options); }
   bool takes_search_options() const override { return true; }
+  std::vector<std::string> languages() const override;
+  bool translates() const override { return package_.is_multilingual; }
   absl::Status Check(const SearchOptions& options) const override;
   SegmentText Text(const Hypothesis& hypothesis) const override;
   std::vector<SegmentText> Texts(const Hypothesis& hypothesis) const override;

@@ -71,7 +71,7 @@ template <typename Archive>
 void Fields(Archive& a, Segment& m) {
   a(m.start_ms), a(m.end_ms), a(m.channel), a(m.text), a(m.tokens);
   a(m.avg_logprob), a(m.no_speech_prob), a(m.compression_ratio), a(m.temperature);
-  a(m.language), a(m.language_probability);
+  a(m.language), a(m.language_probability), a(m.token_ids);
 }
 template <typename Archive>
 void Fields(Archive& a, Timings& m) {
@@ -86,7 +86,7 @@ void Fields(Archive& a, Transcript& m) {
 template <typename Archive>
 void Fields(Archive& a, NurseryReady& m) {
   a(m.model_name), a.Enum(m.compute_type, ComputeType::kInt8), a(m.has_asr), a(m.has_vad);
-  a(m.takes_search_options);
+  a(m.takes_search_options), a(m.languages), a(m.translates);
   a(m.vad_options);
 }
 template <typename Archive>

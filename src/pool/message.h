@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "base/status.h"
 #include "tutti/recognizer.h"
@@ -21,6 +22,8 @@ struct NurseryReady {
   bool has_asr = false;
   bool has_vad = false;
   bool takes_search_options = false;
+  std::vector<std::string> languages = {};
+  bool translates = false;
   VadOptions vad_options;  // defaults of the VAD package
 };
 struct NurseryFailed {

@@ -65,6 +65,8 @@ class Nursery {
                       .has_asr = parts_.asr != nullptr,
                       .has_vad = parts_.vad != nullptr,
                       .takes_search_options = parts_.asr != nullptr && parts_.asr->takes_search_options(),
+                      .languages = parts_.asr != nullptr ? parts_.asr->languages() : std::vector<std::string>(),
+                      .translates = parts_.asr != nullptr && parts_.asr->translates(),
                       .vad_options = parts_.vad != nullptr ? parts_.vad->default_options() : VadOptions{}});
     while (true) {
       std::array<pollfd, 2> fds = {{{.fd = front_.fd(), .events = POLLIN, .revents = 0},

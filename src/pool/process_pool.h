@@ -53,6 +53,8 @@ class ProcessPool final : public Recognizer {
   int threads() const override;  // of all processes
   ComputeType compute_type() const override { return models_.compute_type; }
   bool takes_search_options() const override { return models_.takes_search_options; }
+  std::vector<std::string> languages() const override { return models_.languages; }
+  bool translates() const override { return models_.translates; }
   VadOptions default_vad_options() const override { return models_.vad_options; }
 
   PoolStats pool_stats() const { return supervisor_.stats(); }

@@ -13,7 +13,14 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 Json ModelJson(const LoadedModel& model) {
-  return {{"id", model.name}, {"object", "model"}, {"created", 0}, {"owned_by", "tutti"}};
+  Json tasks = Json::array({"transcribe"});
+  if (model.recognizer->translates()) tasks.push_back("translate");
+  return {{"id", model.name},
+          {"object", "model"},
+          {"created", 0},
+          {"owned_by", "tutti"},
+          {"languages", model.recognizer->languages()},
+          {"tasks", std::move(tasks)}};
 }
 
 constexpr std::string_view kOk = R"({"status":"ok"})";

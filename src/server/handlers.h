@@ -8,6 +8,7 @@ namespace tutti {
 using Handler = Awaitable<void> (*)(Service&, HttpExchange&, RequestContext&);
 
 Awaitable<void> HandleOpenAiTranscription(Service& service, HttpExchange& exchange, RequestContext& context);
+Awaitable<void> HandleOpenAiTranslation(Service& service, HttpExchange& exchange, RequestContext& context);
 Awaitable<void> HandleModels(Service& service, HttpExchange& exchange, RequestContext& context);
 
 Awaitable<void> HandleTranscribe(Service& service, HttpExchange& exchange, RequestContext& context);

@@ -28,7 +28,7 @@ absl::StatusOr<JobRunner::Prepared> Prepare(Service& service, const Job& job) {
   TUTTI_RETURN_IF_ERROR(fields.AddJson(job.parameters));
   TUTTI_ASSIGN_OR_RETURN(const auto model, service.models->Find(fields.Text("model")));
   TUTTI_ASSIGN_OR_RETURN(TranscribeOptions options,
-                         ReadTranscribeOptions(fields, model->recognizer->default_vad_options(), service.bounds()));
+                         ReadTranscribeOptions(fields, AbilitiesOf(*model->recognizer), service.bounds()));
   if (!fields.Has("priority")) options.priority = Priority::kBatch;
   std::error_code ignored;
   const auto bytes = static_cast<int64_t>(std::filesystem::file_size(job.audio_path, ignored));

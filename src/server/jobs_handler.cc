@@ -22,7 +22,7 @@ std::string IdOf(const HttpExchange& exchange) { return std::string(exchange.pat
 absl::Status CheckJob(Service& service, const Upload& upload) {
   TUTTI_ASSIGN_OR_RETURN(const auto model, service.models->Find(upload.fields.Text("model")));
   TUTTI_RETURN_IF_ERROR(
-      ReadTranscribeOptions(upload.fields, model->recognizer->default_vad_options(), service.bounds()).status());
+      ReadTranscribeOptions(upload.fields, AbilitiesOf(*model->recognizer), service.bounds()).status());
   const std::string webhook = upload.fields.Text("webhook");
   if (!webhook.empty()) TUTTI_RETURN_IF_ERROR(CheckUrl(service, "webhook", webhook).status());
   for (const char* known : {"name", "url"}) upload.fields.Has(known);

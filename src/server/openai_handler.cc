@@ -36,20 +36,17 @@ Awaitable<void> StreamDeltas(Service& service, HttpExchange& exchange, RequestCo
   }
 }
 
-}  // namespace
-
-Awaitable<void> HandleOpenAiTranscription(Service& service, HttpExchange& exchange, RequestContext& context) {
+Awaitable<void> AnswerOpenAi(Service& service, HttpExchange& exchange, RequestContext& context, Task task) {
   auto upload = co_await ReceiveUpload(service, exchange);
   if (!upload.ok()) co_return co_await SendError(service, exchange, context, upload.status());
-  const auto request = ReadOpenAiFields(upload->fields);
+  const auto request = ReadOpenAiFields(upload->fields, task);
   if (!request.ok()) co_return co_await SendError(service, exchange, context, request.status());
   const auto model = service.models->Find(request->model);
   if (!model.ok()) co_return co_await SendError(service, exchange, context, model.status());
   TranscribeOptions options = InteractiveOptions(service.bounds());
-  if ((*model)->recognizer->takes_search_options()) {
-    options.search.language = request->language;
-    options.search.initial_prompt = request->prompt;
-  }
+  const auto search = SearchOptionsOf(*request, (*model)->name, AbilitiesOf(*(*model)->recognizer));
+  if (!search.ok()) co_return co_await SendError(service, exchange, context, search.status());
+  options.search = *search;
   const auto deadline = DeadlineOf(exchange);
   if (!deadline.ok()) co_return co_await SendError(service, exchange, context, deadline.status());
   options.deadline = *deadline;
@@ -61,6 +58,16 @@ Awaitable<void> HandleOpenAiTranscription(Service& service, HttpExchange& exchan
   Account(service, context, (*model)->name, *result);
   const Rendered rendered = RenderOpenAi(*result, *request);
   co_await exchange.Send(200, rendered.content_type, rendered.body);
+}
+
+}  // namespace
+
+Awaitable<void> HandleOpenAiTranscription(Service& service, HttpExchange& exchange, RequestContext& context) {
+  return AnswerOpenAi(service, exchange, context, Task::kTranscribe);
+}
+
+Awaitable<void> HandleOpenAiTranslation(Service& service, HttpExchange& exchange, RequestContext& context) {
+  return AnswerOpenAi(service, exchange, context, Task::kTranslate);
 }
 
 }  // namespace tutti

@@ -7,6 +7,7 @@ namespace tutti {
 const Route* FindRoute(std::string_view method, std::string_view path, std::string& allowed) {
   static constexpr Route kRoutes[] = {
       {"POST", "/v1/audio/transcriptions", HandleOpenAiTranscription},
+      {"POST", "/v1/audio/translations", HandleOpenAiTranslation},
       {"GET", "/v1/models", HandleModels},
       {"GET", "/v1/models/*", HandleModels},
       {"POST", "/v1/transcribe", HandleTranscribe},

@@ -9,7 +9,9 @@
 #include "server/handlers.h"
 #include "server/live_audio.h"
 #include "server/mailbox.h"
+#include "service/fields.h"
 #include "service/funasr_socket.h"
+#include "service/search_request.h"
 #include "service/spool.h"
 
 namespace tutti {
@@ -33,6 +35,7 @@ struct Utterance {
   SocketMode mode = SocketMode::kOffline;
   std::string name;
   std::shared_ptr<const LoadedModel> model;
+  SearchOptions search;
   std::map<int64_t, LiveAudio::Sentence> open;          // sentences that are being recognised; without their samples
   std::map<int64_t, absl::StatusOr<Transcript>> early;  // results that wait for those before them
   std::map<int64_t, StableText> partial;
@@ -65,6 +68,7 @@ class Session {
   Awaitable<absl::Status> Audio(std::string bytes);
   Awaitable<absl::Status> Live(std::string bytes, bool is_final);
   absl::Status Begin();
+  absl::StatusOr<SearchOptions> SearchFor(const ModelAbilities& model) const;
   absl::Status EndRecording();
   absl::Status Submit(Letter::Kind kind, int64_t sentence, AudioInput input, double seconds, bool use_vad,
                       std::shared_ptr<SpoolFile> file);
@@ -89,6 +93,7 @@ class Session {
   bool mode_is_given_ = false;
   std::string name_ = "wav-default-id", format_ = "pcm", model_;
   int rate_ = 16000;
+  std::map<std::string, std::string> search_;  // by name
 
   std::map<int64_t, Utterance> utterances_;  // by number, until they are answered
   int64_t number_ = -1;                      // of the one whose audio comes in; its entry exists while is_open_
@@ -164,6 +169,7 @@ Awaitable<absl::Status> Session::Command(const std::string& text) {
   if (command->wav_format) format_ = *command->wav_format;
   if (command->audio_fs) rate_ = *command->audio_fs;
   if (command->model) model_ = *command->model;
+  for (const auto& [name, value] : command->search) search_[name] = value;
   const absl::Status refused = std::exchange(refused_, absl::OkStatus());
   if (command->is_speaking.value_or(true)) co_return absl::OkStatus();
   absl::Status ended = refused;
@@ -193,9 +199,21 @@ Awaitable<absl::Status> Session::Command(const std::string& text) {
   co_return ended;
 }
 
+absl::StatusOr<SearchOptions> Session::SearchFor(const ModelAbilities& model) const {
+  SearchOptions options;
+  Fields fields;
+  for (const auto& [name, value] : search_) {
+    // FunASR's clients send hotwords and svs_lang to whatever model there is.
+    if (model.takes_search_options || name == "task") TUTTI_RETURN_IF_ERROR(fields.Add(name, value));
+  }
+  TUTTI_RETURN_IF_ERROR(ReadSearchOptions(fields, model, options));
+  return options;
+}
+
 absl::Status Session::Begin() {
   if (service_.draining) return Unavailable("the service is shutting down");
   TUTTI_ASSIGN_OR_RETURN(const auto model, service_.models->Find(model_));
+  TUTTI_ASSIGN_OR_RETURN(SearchOptions search, SearchFor(AbilitiesOf(*model->recognizer)));
   if (mode_ == SocketMode::kOffline) {
     TUTTI_ASSIGN_OR_RETURN(file_, service_.spool->NewFile());
   } else {
@@ -206,7 +224,13 @@ absl::Status Session::Begin() {
     live_ = std::make_shared<LiveAudio>(std::move(live));
   }
   ++number_;
-  utterances_[number_] = {.mode = mode_, .name = name_, .model = model, .open = {}, .early = {}, .partial = {}};
+  utterances_[number_] = {.mode = mode_,
+                          .name = name_,
+                          .model = model,
+                          .search = std::move(search),
+                          .open = {},
+                          .early = {},
+                          .partial = {}};
   is_open_ = true;
   next_partial_ms_ = kFirstPartialMs;
   partial_runs_ = false;
@@ -287,6 +311,7 @@ absl::Status Session::Submit(Letter::Kind kind, int64_t sentence, AudioInput inp
   const Utterance& utterance = utterances_[number_];
   TranscribeOptions options = InteractiveOptions(service_.bounds());
   options.use_vad = use_vad;
+  options.search = utterance.search;
   if (kind == Letter::Kind::kRecording && format_ == "pcm") options.raw_format = fmt::format("s16le:{}:1", rate_);
   const int64_t id = submitted_++;
   auto on_done = [letters = letters_, kind, number = number_, sentence,
@@ -367,6 +392,7 @@ Awaitable<void> Session::AnswerSentences(int64_t number) {
     } else {
       Account(service_, context_, utterance.model->name, *result);
       Segment segment{place.start_ms, place.end_ms, 0, result->text, {}};
+      segment.language = result->language;
       for (const Segment& part : result->segments) {
         for (Token token : part.tokens) {
           if (token.start_ms) *token.start_ms += place.start_ms;

@@ -5,6 +5,7 @@
 #include "server/transcribe.h"
 #include "service/api_error.h"
 #include "service/funasr_http.h"
+#include "service/search_request.h"
 #include "service/transcribe_events.h"
 
 namespace tutti {
@@ -64,9 +65,8 @@ absl::StatusOr<Accepted> Accept(Service& service, const HttpExchange& exchange, 
   Accepted accepted;
   const Fields& fields = upload.fields;
   TUTTI_ASSIGN_OR_RETURN(accepted.model, service.models->Find(fields.Text("model")));
-  TUTTI_ASSIGN_OR_RETURN(
-      TranscribeOptions options,
-      ReadTranscribeOptions(fields, accepted.model->recognizer->default_vad_options(), service.bounds()));
+  TUTTI_ASSIGN_OR_RETURN(TranscribeOptions options,
+                         ReadTranscribeOptions(fields, AbilitiesOf(*accepted.model->recognizer), service.bounds()));
   std::vector<std::string> names;
   for (const auto& [name, format] : kFormats) names.emplace_back(name);
   TUTTI_ASSIGN_OR_RETURN(const std::string format, fields.Choice("format", names));
@@ -82,13 +82,20 @@ absl::StatusOr<Accepted> Accept(Service& service, const HttpExchange& exchange, 
   return accepted;
 }
 
-// What FunASR's own services accept: whatever else the form holds is for features that are elsewhere.
+// What FunASR's own services accept: the fields of the search, for models that have one; whatever else the form holds
+// is for features that are elsewhere.
 Awaitable<absl::StatusOr<Transcript>> TranscribePlainly(Service& service, HttpExchange& exchange,
-                                                        RequestContext& context, Upload& upload) {
-  const auto model = service.models->Find("");
+                                                        RequestContext& context, Upload& upload,
+                                                        const std::string& name) {
+  const auto model = service.models->Find(name);
   if (!model.ok()) co_return model.status();
-  auto pending =
-      PendingTranscription::Start(service, context, *model, upload, InteractiveOptions(service.bounds()), false);
+  TranscribeOptions options = InteractiveOptions(service.bounds());
+  const ModelAbilities abilities = AbilitiesOf(*(*model)->recognizer);
+  if (abilities.takes_search_options) {
+    const absl::Status read = ReadSearchOptions(upload.fields, abilities, options.search);
+    if (!read.ok()) co_return read;
+  }
+  auto pending = PendingTranscription::Start(service, context, *model, upload, std::move(options), false);
   if (!pending.ok()) co_return pending.status();
   auto result = co_await (*pending)->Result(exchange.transport());
   if (result.ok()) Account(service, context, (*model)->name, *result);
@@ -115,7 +122,8 @@ Awaitable<void> HandleRecognition(Service& service, HttpExchange& exchange, Requ
   auto upload = co_await ReceiveUpload(service, exchange);
   absl::StatusOr<Transcript> result = absl::UnknownError("not begun");
   if (upload.ok()) {
-    result = co_await TranscribePlainly(service, exchange, context, *upload);
+    const std::string first_model;
+    result = co_await TranscribePlainly(service, exchange, context, *upload, first_model);
   } else {
     result = upload.status();
   }
@@ -129,10 +137,12 @@ Awaitable<void> HandleRecognition(Service& service, HttpExchange& exchange, Requ
 Awaitable<void> HandleAsr(Service& service, HttpExchange& exchange, RequestContext& context) {
   auto upload = co_await ReceiveUpload(service, exchange);
   if (!upload.ok()) co_return co_await SendError(service, exchange, context, upload.status());
-  const auto result = co_await TranscribePlainly(service, exchange, context, *upload);
+  const std::string name = upload->fields.Text("model");
+  const auto result = co_await TranscribePlainly(service, exchange, context, *upload, name);
   if (!result.ok()) co_return co_await SendError(service, exchange, context, result.status());
   const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - context.began;
-  co_await exchange.Send(200, "application/json", RenderAsr(*result, spent.count(), upload->fields.Text("language")));
+  const std::string language = result->language.empty() ? upload->fields.Text("language") : result->language;
+  co_await exchange.Send(200, "application/json", RenderAsr(*result, spent.count(), language));
 }
 
 }  // namespace tutti

@@ -96,7 +96,10 @@ int HttpStatusOf(const absl::Status& status) {
 }
 
 absl::Status FieldError(std::string_view field, std::string_view message) {
-  absl::Status status = InvalidArgument("{}: {}", field, message);
+  return AboutField(field, InvalidArgument("{}: {}", field, message));
+}
+
+absl::Status AboutField(std::string_view field, absl::Status status) {
   status.SetPayload(kFieldUrl, absl::Cord(absl::string_view(field.data(), field.size())));
   return status;
 }

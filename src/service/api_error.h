@@ -12,6 +12,8 @@ int HttpStatusOf(const absl::Status& status);
 
 // An error with the name of the field at fault, which OpenAI's errors tell apart from the message.
 absl::Status FieldError(std::string_view field, std::string_view message);
+// The same for an error whose message names the field already.
+absl::Status AboutField(std::string_view field, absl::Status status);
 
 // {"error": {"message", "type", "param", "code"}}, as OpenAI's API has it.
 std::string ErrorJson(const absl::Status& status);

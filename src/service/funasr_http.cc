@@ -17,7 +17,9 @@ std::string RenderRecognition(const Transcript& transcript) {
   for (const Segment& segment : transcript.segments) {
     sentences.push_back({{"text", segment.text}, {"start", segment.start_ms}, {"end", segment.end_ms}});
   }
-  return JsonText({{"text", transcript.text}, {"sentences", sentences}, {"code", 0}});
+  Json json = {{"text", transcript.text}, {"sentences", sentences}, {"code", 0}};
+  if (!transcript.language.empty()) json["language"] = transcript.language;
+  return JsonText(json);
 }
 
 std::string RenderRecognitionError(const absl::Status& status) {

@@ -9,7 +9,8 @@ namespace tutti {
 
 // The answers of FunASR's own HTTP services, for clients that were written for them (spec §17.3, §17.4).
 
-// POST /recognition: {"text", "sentences": [{"text", "start", "end"}], "code": 0}, times in ms.
+// POST /recognition: {"text", "sentences": [{"text", "start", "end"}], "code": 0}, times in ms; ours: "language" of
+// models that tell.
 std::string RenderRecognition(const Transcript& transcript);
 std::string RenderRecognitionError(const absl::Status& status);
 

@@ -6,6 +6,7 @@
 
 #include "service/api_error.h"
 #include "service/json_text.h"
+#include "tutti/search_options.h"
 
 namespace tutti {
 namespace {
@@ -13,6 +14,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr size_t kMaxName = 256;
+constexpr size_t kMaxSearchText = 16 << 10;  // more than a model takes as prompt
 
 absl::StatusOr<SocketMode> ParseMode(const std::string& mode) {
   if (mode == "offline") return SocketMode::kOffline;
@@ -21,12 +23,12 @@ absl::StatusOr<SocketMode> ParseMode(const std::string& mode) {
   return FieldError("mode", "expected offline, online or 2pass");
 }
 
-absl::Status ReadText(const Json& json, const char* name, std::optional<std::string>& text) {
+absl::Status ReadText(const Json& json, const char* name, std::optional<std::string>& text, size_t most = kMaxName) {
   const auto found = json.find(name);
   if (found == json.end() || found->is_null()) return absl::OkStatus();
   if (!found->is_string()) return FieldError(name, "expected a string");
   text = found->get<std::string>();
-  if (text->size() > kMaxName) return FieldError(name, fmt::format("has more than {} bytes", kMaxName));
+  if (text->size() > most) return FieldError(name, fmt::format("has more than {} bytes", most));
   return absl::OkStatus();
 }
 
@@ -35,6 +37,35 @@ absl::Status ReadBool(const Json& json, const char* name, std::optional<bool>& v
   if (found == json.end() || found->is_null()) return absl::OkStatus();
   if (!found->is_boolean()) return FieldError(name, "expected true or false");
   value = found->get<bool>();
+  return absl::OkStatus();
+}
+
+// FunASR's hotwords: {"word": weight, …} as a string, or the words themselves.
+std::string WordsOf(const std::string& hotwords) {
+  const Json weights = Json::parse(hotwords, nullptr, false);
+  if (!weights.is_object()) return hotwords;
+  std::string words;
+  for (const auto& [word, weight] : weights.items()) words += (words.empty() ? "" : " ") + word;
+  return words;
+}
+
+absl::Status ReadSearch(const Json& json, std::map<std::string, std::string>& search) {
+  std::optional<std::string> language;
+  TUTTI_RETURN_IF_ERROR(ReadText(json, "svs_lang", language));
+  if (language) search["language"] = *language;
+  for (const std::string& name : SearchOptionNames()) {
+    const auto found = json.find(name);
+    if (found == json.end() || found->is_null()) continue;
+    if (found->is_string()) {
+      std::optional<std::string> text;
+      TUTTI_RETURN_IF_ERROR(ReadText(json, name.c_str(), text, kMaxSearchText));
+      search[name] = name == "hotwords" ? WordsOf(*text) : *text;
+    } else if (found->is_number() || found->is_boolean()) {
+      search[name] = found->dump();
+    } else {
+      return FieldError(name, "expected a string, a number or a boolean");
+    }
+  }
   return absl::OkStatus();
 }
 
@@ -120,6 +151,7 @@ absl::StatusOr<SocketCommand> ParseSocketCommand(std::string_view text) {
   TUTTI_RETURN_IF_ERROR(ReadBool(json, "is_end", end));
   command.is_end = end.value_or(false);
   command.is_live = json.contains("chunk_size");
+  TUTTI_RETURN_IF_ERROR(ReadSearch(json, command.search));
   return command;
 }
 
@@ -136,6 +168,7 @@ std::string RenderSocketResult(std::string_view wav_name, const Transcript& tran
                {"stamp_sents", stamps}};
   // Clients test for its presence before they read it, and read it as a string.
   if (!times.empty()) json["timestamp"] = times.dump();
+  if (!transcript.language.empty()) json["language"] = transcript.language;
   return JsonText(json);
 }
 
@@ -154,6 +187,7 @@ std::string RenderSocketSentence(SocketMode mode, std::string_view wav_name, con
                {"end_time", segment.end_ms},
                {"stamp_sents", Json::array({StampOf(segment)})}};
   if (!times.empty()) json["timestamp"] = times.dump();
+  if (!segment.language.empty()) json["language"] = segment.language;
   return JsonText(json);
 }
 

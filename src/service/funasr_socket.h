@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -25,10 +26,11 @@ struct SocketCommand {
   bool is_end = false;                    // with it: wants RenderSocketEnd after the utterance's last answer
   bool is_live = false;                   // names chunk_size: speaks to a server whose mode is 2pass unless it says so
   std::optional<std::string> model;       // ours: which of the loaded models
+  // Options of the search by name: ours, except that FunASR's hotwords are words here and its svs_lang is a language.
+  std::map<std::string, std::string> search;
 };
 
-// InvalidArgument says which member is wrong. Members that change nothing here (hotwords, itn, svs_lang, …) are let
-// pass.
+// InvalidArgument says which member is wrong. Members that change nothing here (itn, svs_itn, …) are let pass.
 absl::StatusOr<SocketCommand> ParseSocketCommand(std::string_view text);
 
 // The answer to a whole recording.

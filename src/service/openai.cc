@@ -3,6 +3,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "base/language_names.h"
 #include "pipeline/formats.h"
 #include "service/api_error.h"
 #include "service/json_text.h"
@@ -18,25 +19,47 @@ Json Usage(const Transcript& transcript) {
   return {{"type", "duration"}, {"seconds", std::ceil(ToSeconds(transcript.duration_ms))}};
 }
 
+// What is not a number has no place in JSON.
+Json Finite(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
+
 double MeanScore(const Segment& segment) {
   double sum = 0;
   for (const Token& token : segment.tokens) sum += token.score;
   return segment.tokens.empty() ? 0 : sum / static_cast<double>(segment.tokens.size());
 }
 
+// "english": of the text. Empty when nobody knows.
+std::string LanguageOf(const Transcript& transcript, const OpenAiRequest& request) {
+  if (request.task == Task::kTranslate) return "english";
+  const std::string code = transcript.language.empty() ? LanguageCode(request.language) : transcript.language;
+  const std::string_view name = LanguageName(code);
+  return name.empty() ? code : std::string(name);
+}
+
+Json SegmentJson(const Segment& segment, size_t id) {
+  constexpr int64_t kMsPerFrame = 10;  // Whisper's, in which OpenAI gives offsets
+  Json json = {{"id", id},
+               {"seek", segment.start_ms / kMsPerFrame},
+               {"start", ToSeconds(segment.start_ms)},
+               {"end", ToSeconds(segment.end_ms)},
+               {"text", segment.text},
+               {"tokens", segment.token_ids},
+               {"temperature", Finite(segment.temperature.value_or(0))},
+               {"avg_logprob", Finite(segment.avg_logprob ? *segment.avg_logprob : MeanScore(segment))}};
+  if (segment.compression_ratio) json["compression_ratio"] = Finite(*segment.compression_ratio);
+  if (segment.no_speech_prob) json["no_speech_prob"] = Finite(*segment.no_speech_prob);
+  return json;
+}
+
 Json VerboseJson(const Transcript& transcript, const OpenAiRequest& request) {
-  Json json = {{"task", "transcribe"},
-               {"language", request.language},
+  Json json = {{"task", request.task == Task::kTranslate ? "translate" : "transcribe"},
+               {"language", LanguageOf(transcript, request)},
                {"duration", ToSeconds(transcript.duration_ms)},
                {"text", transcript.text}};
   if (request.segments) {
     json["segments"] = Json::array();
     for (const Segment& segment : transcript.segments) {
-      Json one = {{"id", json["segments"].size()},
-                  {"start", ToSeconds(segment.start_ms)},
-                  {"end", ToSeconds(segment.end_ms)},
-                  {"text", segment.text},
-                  {"avg_logprob", MeanScore(segment)}};
+      Json one = SegmentJson(segment, json["segments"].size());
       if (transcript.channels > 1) one["channel"] = segment.channel;
       json["segments"].push_back(std::move(one));
     }
@@ -57,15 +80,15 @@ Json VerboseJson(const Transcript& transcript, const OpenAiRequest& request) {
 
 }  // namespace
 
-absl::StatusOr<OpenAiRequest> ReadOpenAiFields(const Fields& fields) {
+absl::StatusOr<OpenAiRequest> ReadOpenAiFields(const Fields& fields, Task task) {
   OpenAiRequest request;
+  request.task = task;
   request.model = fields.Text("model");
   request.language = fields.Text("language");
   request.prompt = fields.Text("prompt");
   const std::string format = fields.Text("response_format", "json");
   if (format == "diarized_json") {
-    absl::Status status = FieldError("response_format", "diarized_json: no model is loaded that tells speakers apart");
-    return status;
+    return FieldError("response_format", "diarized_json: no model is loaded that tells speakers apart");
   }
   TUTTI_ASSIGN_OR_RETURN(const std::string known,
                          fields.Choice("response_format", {"json", "text", "srt", "verbose_json", "vtt"}));
@@ -75,7 +98,7 @@ absl::StatusOr<OpenAiRequest> ReadOpenAiFields(const Fields& fields) {
                    : known == "verbose_json" ? Format::kVerboseJson
                    : known == "vtt"          ? Format::kVtt
                                              : Format::kJson;
-  TUTTI_RETURN_IF_ERROR(fields.Number("temperature", 0, 0, 1).status());
+  TUTTI_ASSIGN_OR_RETURN(request.temperature, fields.Number("temperature", 0, 0, 1));
   TUTTI_ASSIGN_OR_RETURN(request.stream, fields.Bool("stream", false));
   std::vector<std::string> granularities = fields.All("timestamp_granularities[]");
   for (std::string& name : fields.All("timestamp_granularities")) granularities.push_back(std::move(name));
@@ -92,6 +115,28 @@ absl::StatusOr<OpenAiRequest> ReadOpenAiFields(const Fields& fields) {
     }
   }
   return request;
+}
+
+absl::StatusOr<SearchOptions> SearchOptionsOf(const OpenAiRequest& request, std::string_view model_name,
+                                              const ModelAbilities& model) {
+  SearchOptions options;
+  options.task = request.task;
+  if (request.task == Task::kTranslate && !model.translates) {
+    return FieldError("model", fmt::format("'{}' only transcribes; /v1/models lists tasks", model_name));
+  }
+  if (!model.takes_search_options) return options;
+  options.language = request.language;
+  options.initial_prompt = request.prompt;
+  using Format = OpenAiRequest::Format;
+  const bool verbose = request.format == Format::kVerboseJson;
+  options.word_timestamps = verbose && request.words;
+  // Where times of segments are asked for, those of joined speech would be too long.
+  const bool cues = request.format == Format::kSrt || request.format == Format::kVtt;
+  options.without_timestamps = !(cues || (verbose && request.segments));
+  // 0 asks for the model's own choice, which begins there.
+  if (request.temperature > 0) options.temperature = {static_cast<float>(request.temperature)};
+  TUTTI_RETURN_IF_ERROR(CheckSearchOptions(options, model));
+  return options;
 }
 
 Rendered RenderOpenAi(const Transcript& transcript, const OpenAiRequest& request) {

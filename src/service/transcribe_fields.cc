@@ -8,7 +8,6 @@
 #include "audio/decoder.h"
 #include "models/vad_state_machine.h"
 #include "service/api_error.h"
-#include "service/search_fields.h"
 
 namespace tutti {
 namespace {
@@ -96,11 +95,11 @@ TranscribeOptions InteractiveOptions(const RequestBounds& bounds) {
   return options;
 }
 
-absl::StatusOr<TranscribeOptions> ReadTranscribeOptions(const Fields& fields, const VadOptions& defaults,
+absl::StatusOr<TranscribeOptions> ReadTranscribeOptions(const Fields& fields, const ModelAbilities& model,
                                                         const RequestBounds& bounds) {
   TranscribeOptions options;
   TUTTI_ASSIGN_OR_RETURN(options.use_vad, fields.Bool("vad", true));
-  TUTTI_RETURN_IF_ERROR(ReadVadOptions(fields, defaults, options.vad_options));
+  TUTTI_RETURN_IF_ERROR(ReadVadOptions(fields, model.vad_options, options.vad_options));
   TUTTI_ASSIGN_OR_RETURN(const std::string channels, fields.Choice("channels", {"mix", "split"}));
   options.channels = channels == "split" ? Channels::kSplit : Channels::kMix;
   options.raw_format = fields.Text("raw_format");
@@ -110,7 +109,7 @@ absl::StatusOr<TranscribeOptions> ReadTranscribeOptions(const Fields& fields, co
     }
   }
   TUTTI_ASSIGN_OR_RETURN(options.max_segment_ms, fields.Integer("max_segment_ms", 120'000, 1000, 3'600'000));
-  TUTTI_RETURN_IF_ERROR(ReadSearchOptions(fields, options.search));
+  TUTTI_RETURN_IF_ERROR(ReadSearchOptions(fields, model, options.search));
   TUTTI_ASSIGN_OR_RETURN(const std::string priority, fields.Choice("priority", {"interactive", "batch"}));
   options.priority = priority == "interactive" ? Priority::kInteractive : Priority::kBatch;
   options.max_duration_ms = bounds.max_duration_ms;

@@ -1,7 +1,8 @@
 /* include/tutti.h as a C program meets it.
-   usage: c_api_test MODEL VAD RECORDING TEXT LONG.wav
+   usage: c_api_test MODEL VAD RECORDING TEXT LONG.wav WHISPER
      RECORDING, TEXT   what is said in it
-     LONG.wav          16 kHz, mono, 16 bits: speech and pauses */
+     LONG.wav          16 kHz, mono, 16 bits: speech and pauses
+     WHISPER           a multilingual Whisper model that says something about LONG.wav */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +17,7 @@
     }                                                                 \
   } while (0)
 
-static const char *model, *vad, *recording, *text, *long_wav;
+static const char *model, *vad, *recording, *text, *long_wav, *whisper;
 
 static char* ReadFile(const char* path, size_t* size) {
   FILE* file = fopen(path, "rb");
@@ -31,7 +32,7 @@ static char* ReadFile(const char* path, size_t* size) {
   return bytes;
 }
 
-static tutti_recognizer* Create(void) {
+static tutti_recognizer* CreateOf(const char* model) {
   tutti_recognizer_options options;
   tutti_code code = TUTTI_UNKNOWN;
   char* error = NULL;
@@ -45,6 +46,8 @@ static tutti_recognizer* Create(void) {
   CHECK(recognizer != NULL && code == TUTTI_OK && error == NULL);
   return recognizer;
 }
+
+static tutti_recognizer* Create(void) { return CreateOf(model); }
 
 static void TheLibraryTellsItsVersion(void) {
   CHECK(tutti_abi_version() == TUTTI_ABI_VERSION);
@@ -95,6 +98,9 @@ static void NullIsAnErrorAndNeverACrash(tutti_recognizer* recognizer) {
   CHECK(tutti_vad_stream_open(NULL, &code, NULL) == NULL && code == TUTTI_INVALID_ARGUMENT);
   CHECK(tutti_vad_stream_accept(NULL, NULL, 0, 1, NULL, NULL) == TUTTI_INVALID_ARGUMENT);
   CHECK(strcmp(tutti_transcript_text(NULL), "") == 0);
+  CHECK(strcmp(tutti_transcript_language(NULL), "") == 0);
+  CHECK(tutti_recognizer_language_count(NULL) == 0 && tutti_recognizer_language(NULL, 0) == NULL);
+  CHECK(tutti_recognizer_translates(NULL) == 0);
   CHECK(tutti_transcript_render(NULL, "txt") == NULL);
   tutti_transcription_cancel(NULL);
   tutti_recognizer_free(NULL);
@@ -188,6 +194,88 @@ static void OptionsOfAnOlderHeaderKeepTodaysDefaults(tutti_recognizer* recognize
   CHECK(strcmp(tutti_transcript_text(transcript), text) == 0);
   tutti_transcript_free(transcript);
   tutti_audio_free(audio);
+}
+
+/* The rendered transcript, without the timings at its end. */
+static char* Search(tutti_recognizer* recognizer, const char* const* search) {
+  tutti_audio* audio = tutti_audio_from_file(long_wav);
+  tutti_transcribe_options options;
+  tutti_transcript* transcript = NULL;
+  char *error = NULL, *rendered;
+  tutti_transcribe_options_init(&options);
+  options.search = search;
+  if (tutti_transcribe(recognizer, audio, &options, &transcript, &error) != TUTTI_OK) fprintf(stderr, "%s\n", error);
+  CHECK(transcript != NULL);
+  rendered = tutti_transcript_render(transcript, "jsonl");
+  CHECK(rendered != NULL && strstr(rendered, "\"timings\"") != NULL);
+  *strstr(rendered, "\"timings\"") = '\0';
+  tutti_transcript_free(transcript);
+  tutti_audio_free(audio);
+  return rendered;
+}
+
+static void OptionsOfTheSearchBelongToTheOneCall(tutti_recognizer* recognizer) {
+  const char* const greedy[] = {"language", "en", "beam_size", "1", "no_speech_threshold", "1", NULL};
+  const char* const other[] = {"language", "German", "task", "translate",      "beam_size", "2", "no_speech_threshold",
+                               "1",        "prefix", "Dear", "max_new_tokens", "12",        NULL};
+  char *first = Search(recognizer, greedy), *between = Search(recognizer, other), *again = Search(recognizer, greedy);
+  CHECK(strcmp(first, again) == 0);
+  CHECK(strcmp(first, between) != 0);
+  CHECK(strstr(first, "\"language\":\"en\"") != NULL && strstr(between, "\"language\":\"de\"") != NULL);
+  tutti_free_string(first);
+  tutti_free_string(between);
+  tutti_free_string(again);
+}
+
+static void SegmentsTellLanguageAndFigures(tutti_recognizer* recognizer) {
+  const char* const search[] = {"language", "zh", "no_speech_threshold", "1", NULL};
+  tutti_audio* audio = tutti_audio_from_file(long_wav);
+  tutti_transcribe_options options;
+  tutti_transcript* transcript = NULL;
+  tutti_segment segment;
+  size_t i, languages = tutti_recognizer_language_count(recognizer), chinese = 0;
+  CHECK(languages > 1 && tutti_recognizer_language(recognizer, languages) == NULL);
+  for (i = 0; i < languages; ++i) chinese += strcmp(tutti_recognizer_language(recognizer, i), "zh") == 0;
+  CHECK(chinese == 1 && tutti_recognizer_translates(recognizer) == 1);
+  tutti_transcribe_options_init(&options);
+  options.search = search;
+  CHECK(tutti_transcribe(recognizer, audio, &options, &transcript, NULL) == TUTTI_OK);
+  CHECK(strcmp(tutti_transcript_language(transcript), "zh") == 0);
+  segment.size = sizeof segment;
+  CHECK(tutti_transcript_segment(transcript, 0, &segment) == 1);
+  CHECK(strcmp(segment.language, "zh") == 0 && segment.language_probability == 1);
+  CHECK(segment.avg_logprob <= 0 && segment.no_speech_prob >= 0 && segment.no_speech_prob <= 1);
+  CHECK(segment.compression_ratio > 0 && segment.temperature >= 0);
+  tutti_transcript_free(transcript);
+  tutti_audio_free(audio);
+}
+
+static void RefuseSearch(tutti_recognizer* recognizer, const char* name, const char* value, const char* said) {
+  const char* search[3];
+  tutti_audio* audio = tutti_audio_from_file(recording);
+  tutti_transcribe_options options;
+  char* error = NULL;
+  search[0] = name;
+  search[1] = value;
+  search[2] = NULL;
+  tutti_transcribe_options_init(&options);
+  options.search = search;
+  CHECK(tutti_transcribe(recognizer, audio, &options, NULL, &error) == TUTTI_INVALID_ARGUMENT);
+  if (strstr(error, name) == NULL || strstr(error, said) == NULL) fprintf(stderr, "%s\n", error);
+  CHECK(strstr(error, name) != NULL && strstr(error, said) != NULL);
+  tutti_free_string(error);
+  tutti_audio_free(audio);
+}
+
+static void WrongOptionsOfTheSearchAreNamed(tutti_recognizer* recognizer, tutti_recognizer* searching) {
+  RefuseSearch(searching, "beam_size", "0", "from 1 to 100");
+  RefuseSearch(searching, "beam_size", "many", "many");
+  RefuseSearch(searching, "language", "xx", "en, zh");
+  RefuseSearch(searching, "task", "sing", "translate");
+  RefuseSearch(searching, "beam", "1", "no option");
+  RefuseSearch(searching, "beam_size", NULL, "no value");
+  RefuseSearch(recognizer, "language", "en", "paraformer");
+  CHECK(tutti_recognizer_language_count(recognizer) == 0 && tutti_recognizer_translates(recognizer) == 0);
 }
 
 enum { kMany = 60 };
@@ -287,13 +375,14 @@ static void AStreamTellsSpeechWhateverItsPieces(tutti_recognizer* recognizer) {
 }
 
 int main(int argc, char** argv) {
-  tutti_recognizer* recognizer;
-  CHECK(argc == 6);
+  tutti_recognizer *recognizer, *searching;
+  CHECK(argc == 7);
   model = argv[1];
   vad = argv[2];
   recording = argv[3];
   text = argv[4];
   long_wav = argv[5];
+  whisper = argv[6];
 
   TheLibraryTellsItsVersion();
   AModelThatIsNotThereIsAnErrorThatNamesIt();
@@ -307,6 +396,11 @@ int main(int argc, char** argv) {
   OptionsOfAnOlderHeaderKeepTodaysDefaults(recognizer);
   ManyAtOnceAreEachToldOnce(recognizer);
   AStreamTellsSpeechWhateverItsPieces(recognizer);
+  searching = CreateOf(whisper);
+  OptionsOfTheSearchBelongToTheOneCall(searching);
+  SegmentsTellLanguageAndFigures(searching);
+  WrongOptionsOfTheSearchAreNamed(recognizer, searching);
+  tutti_recognizer_free(searching);
   tutti_recognizer_free(recognizer);
   WhatIsPendingWhenTheRecognizerGoesIsCancelled();
   puts("all tests of the C interface passed");

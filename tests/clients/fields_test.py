@@ -27,6 +27,8 @@ class Fields(unittest.TestCase):
             for value in values(field):
                 with self.subTest(path=path, **{name: value}):
                     also = {"response_format": "verbose_json"} if name.startswith("timestamp") else {}
+                    if "token by token" in field.get("description", ""):
+                        also["model"] = "whisper-base"
                     with open(RECORDING, "rb") as recording:
                         answer = requests.post(URL + path, data={**also, name: value}, files={part: recording})
                     self.assertIn(answer.status_code, (200, 202), answer.text)
@@ -40,6 +42,13 @@ class Fields(unittest.TestCase):
 
     def test_of_openai(self):
         self.check("/v1/audio/transcriptions", "OpenAiFields", "file", ["diarized_json"])
+
+    def test_what_a_model_cannot_do_is_a_refusal_that_names_the_field(self):
+        for fields in ({"task": "translate"}, {"language": "en"}, {"model": "whisper-base", "language": "xx"}):
+            with self.subTest(**fields), open(RECORDING, "rb") as recording:
+                answer = requests.post(f"{URL}/v1/transcribe", data=fields, files={"file": recording})
+                self.assertEqual(answer.status_code, 400)
+                self.assertEqual(answer.json()["error"]["param"], list(fields)[-1])
 
 
 if __name__ == "__main__":

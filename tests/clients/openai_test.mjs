@@ -31,10 +31,23 @@ test("a stream has the text in pieces and whole", async () => {
   assert.deepEqual([pieces, whole], [text, text]);
 });
 
+test("whisper tells its language and figures, and translates", async () => {
+  const options = { model: "whisper-base", response_format: "verbose_json", timestamp_granularities: ["word", "segment"] };
+  const answer = await create(options);
+  assert.equal(answer.language, "english");
+  assert.match(answer.text, /agent logged in/i);
+  assert.ok(answer.segments[0].no_speech_prob < 0.6 && answer.segments[0].avg_logprob < 0);
+  assert.match(answer.words.map((each) => each.word).join(" "), /agent logged in/i);
+  const translation = await client.audio.translations.create({ file: createReadStream(recording), model: "whisper-base" });
+  assert.match(translation.text, /agent logged in/i);
+  await assert.rejects(client.audio.translations.create({ file: createReadStream(recording), model: "demo-paraformer" }),
+                       OpenAI.BadRequestError);
+});
+
 test("models are listed", async () => {
   const ids = [];
   for await (const model of client.models.list()) ids.push(model.id);
-  assert.deepEqual(ids, ["demo-paraformer"]);
+  assert.deepEqual(ids, ["demo-paraformer", "whisper-base"]);
 });
 
 test("errors are the client's", async () => {

@@ -11,6 +11,7 @@ import openai
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 RECORDING = ROOT / ".cache/samples/prompts/agent-loginok.g722"
 TEXT = "agent logged in"
+SPOKEN = "(?i)agent logged in"  # as Whisper writes it
 
 
 class OpenAi(unittest.TestCase):
@@ -18,7 +19,7 @@ class OpenAi(unittest.TestCase):
         client = openai.OpenAI(base_url=os.environ["TUTTI_WEB_URL"].rstrip("/") + "/v1", api_key="none", max_retries=0)
         self.addCleanup(client.close)
         self.models = client.models
-        self.transcriptions = client.audio.transcriptions
+        self.transcriptions, self.translations = client.audio.transcriptions, client.audio.translations
 
     def create(self, **options):
         with open(RECORDING, "rb") as recording:
@@ -47,9 +48,45 @@ class OpenAi(unittest.TestCase):
         self.assertEqual((done.type, done.text), ("transcript.text.done", TEXT))
 
     def test_models_are_listed_and_found(self):
-        [model] = self.models.list().data
-        self.assertEqual(self.models.retrieve(model.id), model)
-        self.assertEqual(self.create(model=model.id).text, TEXT)
+        models = self.models.list().data
+        self.assertEqual([model.id for model in models], ["demo-paraformer", "whisper-base"])
+        for model in models:
+            self.assertEqual(self.models.retrieve(model.id), model)
+        self.assertEqual(self.create(model=models[0].id).text, TEXT)
+        self.assertEqual((models[0].languages, models[0].tasks), ([], ["transcribe"]))
+        self.assertEqual((len(models[1].languages), models[1].tasks), (99, ["transcribe", "translate"]))
+
+    def test_whisper_tells_language_figures_and_times_of_words(self):
+        answer = self.create(model="whisper-base", response_format="verbose_json",
+                             timestamp_granularities=["segment", "word"])
+        self.assertEqual(answer.language, "english")
+        self.assertRegex(answer.text, SPOKEN)
+        [segment] = answer.segments
+        self.assertRegex(segment.text, SPOKEN)
+        self.assertTrue(segment.tokens and segment.seek >= 0 and segment.temperature == 0)
+        self.assertTrue(segment.avg_logprob < 0 <= segment.no_speech_prob < 0.6)
+        self.assertGreater(segment.compression_ratio, 0)
+        self.assertEqual([each.word.strip(" ,.").lower() for each in answer.words], TEXT.split())
+        self.assertTrue(all(each.start <= each.end <= answer.duration for each in answer.words))
+
+    def test_whispers_options_are_those_of_the_request(self):
+        plain = self.create(model="whisper-base", language="en").text
+        self.assertRegex(plain, SPOKEN)
+        self.create(model="whisper-base", language="de", prompt="Guten Tag", temperature=0.5)
+        self.assertEqual(self.create(model="whisper-base", language="en").text, plain)
+        self.assertEqual(self.create(model="whisper-base", language="english").text, plain)
+        with self.assertRaises(openai.BadRequestError) as raised:
+            self.create(model="whisper-base", language="xx")
+        self.assertEqual(raised.exception.param, "language")
+
+    def test_translations_are_english(self):
+        with open(RECORDING, "rb") as recording:
+            answer = self.translations.create(file=recording, model="whisper-base", response_format="verbose_json")
+        self.assertEqual(answer.language, "english")
+        self.assertRegex(answer.text, SPOKEN)
+        with open(RECORDING, "rb") as recording, self.assertRaises(openai.BadRequestError) as raised:
+            self.translations.create(file=recording, model="demo-paraformer")
+        self.assertEqual(raised.exception.param, "model")
 
     def test_errors_are_the_clients_exceptions(self):
         with self.assertRaises(openai.NotFoundError) as raised:

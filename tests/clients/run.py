@@ -27,7 +27,7 @@ def main():
     bin_folder = pathlib.Path(python).parent
     failed = []
     with tempfile.TemporaryDirectory() as folder, \
-            program.Server("--log-level", "warning", "--jobs", f"{folder}/jobs.db", "--spool", f"{folder}/spool") as server:
+            program.Server("--model", ROOT / ".cache/models/whisper-base", "--log-level", "warning", "--jobs", f"{folder}/jobs.db", "--spool", f"{folder}/spool") as server:
         url = f"http://127.0.0.1:{server.port}"
         recording, wav = ROOT / ".cache/samples/prompts/agent-loginok.g722", f"{folder}/agent-loginok.wav"
         subprocess.run(["ffmpeg", "-nostdin", "-v", "error", "-i", recording, wav], check=True)

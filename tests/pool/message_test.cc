@@ -40,7 +40,13 @@ StartJob FullJob() {
 
 TEST(PoolMessage, EachSurvivesTheWay) {
   const std::array<PoolMessage, 14> messages = {
-      NurseryReady{.model_name = "m", .compute_type = ComputeType::kInt8, .has_asr = true, .vad_options = {}},
+      NurseryReady{.model_name = "m",
+                   .compute_type = ComputeType::kInt8,
+                   .has_asr = true,
+                   .takes_search_options = true,
+                   .languages = {"en", "zh"},
+                   .translates = true,
+                   .vad_options = {}},
       NurseryFailed{.code = 5, .message = "no model"},
       WorkerBorn{.worker = 3, .pid = 4711},
       WorkerEnded{.worker = 3, .wait_status = 139, .peak_bytes = 1 << 30, .error = "x"},
@@ -133,6 +139,7 @@ TEST(PoolResult, ATranscriptSurvivesToTheLastBit) {
   searched.temperature = 0.2F;
   searched.language = "en";
   searched.language_probability = 0.9F;
+  searched.token_ids = {50257, -1, 0};
   transcript.language = "zh";
   transcript.language_probability = 0.7F;
   transcript.timings.decode = 0.1;
@@ -141,6 +148,7 @@ TEST(PoolResult, ATranscriptSurvivesToTheLastBit) {
   EXPECT_TRUE(decoded);
   EXPECT_EQ(testing::Dump(again), testing::Dump(transcript));
   EXPECT_EQ(again->timings.decode, 0.1);
+  EXPECT_EQ(again->segments.back().token_ids, searched.token_ids);
 }
 
 TEST(PoolResult, AnErrorOfARecordingIsNoErrorOfTheWay) {

@@ -49,6 +49,28 @@ TEST(ProcessPool, ResultsAreThoseOfThreads) {
   for (size_t i = 0; i < in_pool.size(); ++i) EXPECT_EQ(Dump(in_pool[i]->Wait()), Dump(in_threads[i]->Wait()));
 }
 
+TEST(ProcessPool, ItTellsWhatItsModelTakesAndEachRecordingHasItsOwnOptions) {
+  PoolOptions options;
+  options.recognizer = Threads(1);
+  options.recognizer.model = TUTTI_SOURCE_DIR "/tests/data/fixtures/whisper_tiny";
+  const auto pool = MakePool(options);
+  EXPECT_TRUE(pool->takes_search_options());
+  EXPECT_TRUE(pool->translates());
+  EXPECT_THAT(pool->languages(), ElementsAre("en", "zh", "de", "es", "ru", "ko", "fr", "ja"));
+  for (const char* language : {"de", "zh", "de"}) {
+    TranscribeOptions wanted;
+    wanted.search.language = language;
+    wanted.search.no_speech_threshold = 1;
+    const auto result = pool->Transcribe(Tone(1, 500), wanted);
+    ASSERT_TRUE(result.ok()) << result.status();
+    ASSERT_FALSE(result->segments.empty());
+    EXPECT_EQ(result->segments[0].language, language);
+  }
+  const auto fake = MakePool(FakePoolOptions());
+  EXPECT_FALSE(fake->takes_search_options() || fake->translates());
+  EXPECT_TRUE(fake->languages().empty());
+}
+
 // Files of every kind, hostile ones too, and the same bytes from memory: texts and errors alike.
 TEST(ProcessPool, FilesUploadsAndBytesEndAsWithThreads) {
   const auto pool = MakePool(FakePoolOptions());

@@ -8,6 +8,7 @@ import asyncio
 import concurrent.futures
 import contextlib
 import gc
+import inspect
 import io
 import multiprocessing
 import os
@@ -28,6 +29,7 @@ import tutti  # noqa: E402
 PROMPTS = ROOT / ".cache/samples/prompts"
 GOODBYE = PROMPTS / "vm-goodbye.g722"
 LONG = ROOT / "tests/data/fixtures/audio/long.wav"
+TINY_WHISPER = ROOT / "tests/data/fixtures/whisper_tiny"  # random weights: what it says is no language, but always the same
 
 
 def samples_of(path, typecode="h"):
@@ -209,6 +211,73 @@ class RecognizerTest(unittest.TestCase):
         self.assertEqual(told[0], told[1])
 
 
+class SearchTest(unittest.TestCase):
+    """Options of models that find their text token by token."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.recognizer = tutti.Recognizer(TINY_WHISPER, threads=2)
+        cls.addClassCleanup(cls.recognizer.close)
+
+    def transcribe(self, **options):
+        return self.recognizer.transcribe(LONG, **{"no_speech_threshold": 1, "temperature": 0, **options})
+
+    def test_it_tells_its_languages_and_whether_it_translates(self):
+        self.assertEqual(self.recognizer.languages, ["en", "zh", "de", "es", "ru", "ko", "fr", "ja"])
+        self.assertTrue(self.recognizer.translates and self.recognizer.takes_search_options)
+        with tutti.Recognizer(threads=1) as paraformer:
+            self.assertEqual((paraformer.languages, paraformer.translates, paraformer.takes_search_options),
+                             ([], False, False))
+            with self.assertRaisesRegex(ValueError, "paraformer"):
+                paraformer.transcribe(GOODBYE, language="en")
+
+    def test_options_belong_to_the_one_call_also_where_calls_are_mixed(self):
+        choices = [dict(language="en", beam_size=1), dict(language="de", task="translate", beam_size=2),
+                   dict(language="zh", prefix="so", max_new_tokens=6)]
+        alone = [self.transcribe(**choice).text for choice in choices]
+        self.assertEqual(len(set(alone)), len(choices))
+        futures = [self.recognizer.submit(LONG, no_speech_threshold=1, temperature=0, **choices[i % 3])
+                   for i in range(12)]
+        self.assertEqual([future.result().text for future in futures], alone * 4)
+        many = list(self.recognizer.transcribe_many([LONG] * 2, no_speech_threshold=1, temperature=0, **choices[1]))
+        self.assertEqual([found.text for found in many], [alone[1]] * 2)
+
+    def test_results_tell_language_and_figures(self):
+        found = self.transcribe(language="German")
+        self.assertEqual((found.language, found.language_probability), ("de", 1))
+        for segment in found.segments:
+            self.assertEqual((segment.language, segment.temperature), ("de", 0))
+            self.assertLessEqual(segment.avg_logprob, 0)
+            self.assertTrue(0 <= segment.no_speech_prob <= 1)
+            self.assertGreaterEqual(segment.compression_ratio, 0)
+        self.assertIn(self.transcribe().language, self.recognizer.languages)
+        with tutti.Recognizer(threads=1) as paraformer:
+            found = paraformer.transcribe(GOODBYE)
+            self.assertEqual((found.language, found.language_probability), ("", None))
+            self.assertIsNone(found.segments[0].avg_logprob)
+
+    def test_what_cannot_be_is_an_error_that_says_what_can(self):
+        for options, said in ((dict(language="xx"), "en, zh"), (dict(beam_size=0), "from 1 to 100"),
+                              (dict(task="sing"), "translate"), (dict(temperature=[0, -1]), "temperature"),
+                              (dict(beam_size="many"), "beam_size")):
+            with self.assertRaisesRegex(ValueError, said):
+                self.transcribe(**options)
+        with self.assertRaisesRegex(TypeError, "prefix"):
+            self.transcribe(prefix=object())
+        with self.assertRaisesRegex(TypeError, "beam_sise"):
+            self.transcribe(beam_sise=1)
+
+    def test_lists_and_switches_are_pythons(self):
+        drawn = self.transcribe(temperature=[0.5], best_of=2, language="en")
+        self.assertEqual({segment.temperature for segment in drawn.segments}, {0.5})
+        self.assertTrue(self.transcribe(condition_on_previous_text=True, language="en").text)
+
+    def test_every_option_of_the_search_is_an_argument(self):
+        from tutti import _tutti
+        arguments = inspect.signature(tutti.Recognizer.submit).parameters
+        self.assertLessEqual(set(_tutti.search_option_names()), set(arguments))
+
+
 class LifetimeTest(unittest.TestCase):
     def test_closing_cancels_what_is_pending_and_ends_use(self):
         recognizer = tutti.Recognizer(threads=1)
@@ -291,6 +360,41 @@ class AutoModelTest(unittest.TestCase):
                                   vad_kwargs={"max_end_silence_time": 5000})
         self.assertEqual(patient.generate(input=str(LONG))[0]["text"],
                          self.model.generate(input=str(LONG), max_end_silence_time=5000)[0]["text"])
+
+
+class WhisperAutoModelTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.model = tutti.AutoModel(model=str(TINY_WHISPER), vad_model="fsmn-vad", ncpu=2)
+        cls.addClassCleanup(cls.model.recognizer.close)
+
+    def text(self, **options):
+        segments = self.model.recognizer.transcribe(LONG, **options).segments
+        return " ".join(segment.text for segment in segments if segment.text)
+
+    def test_language_and_decoding_options_are_those_of_the_call(self):
+        [german] = self.model.generate(input=str(LONG), language="de", DecodingOptions={"temperature": 0.0})
+        self.assertEqual(german["language"], "de")
+        self.assertEqual(german["text"], self.text(language="de", beam_size=1, temperature=0))
+        options = {"task": "translate", "language": "zh", "beam_size": 2, "fp16": True, "without_timestamps": True,
+                   "prompt": "so", "sample_len": 8, "patience": None}
+        [chinese] = self.model.generate(input=str(LONG), DecodingOptions=options)
+        self.assertEqual(chinese["text"], self.text(task="translate", language="zh", beam_size=2, initial_prompt="so",
+                                                    max_new_tokens=8))
+        self.assertEqual(self.model.generate(input=str(LONG), language="de", DecodingOptions={"temperature": 0.0}),
+                         [german])
+
+    def test_hotwords_reach_a_model_that_takes_them(self):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", UserWarning)
+            [found] = self.model.generate(input=str(LONG), hotword="tutti", language="en")
+        self.assertEqual(found["text"], self.text(hotwords="tutti", language="en", beam_size=1))
+
+    def test_unknown_decoding_options_are_an_error(self):
+        with self.assertRaisesRegex(TypeError, "beam_sise"):
+            self.model.generate(input=str(LONG), DecodingOptions={"beam_sise": 1})
+        with self.assertRaisesRegex(ValueError, "en, zh"):
+            self.model.generate(input=str(LONG), language="xx")
 
 
 class StubTest(unittest.TestCase):

@@ -125,6 +125,9 @@ inline ServeOptions QuietOptions() {
   return options;
 }
 
+// The model of this name is a Whisper with random weights, not a fake.
+inline constexpr std::string_view kTinyWhisperName = "tiny-whisper";
+
 // A service on a port of its own, with fake models that pass through `door`; ends with the object.
 class FakeServer {
  public:
@@ -187,8 +190,17 @@ class FakeServer {
   absl::StatusOr<LoadedModel> LoadFake(const ServeOptions& options, const std::string& given) {
     if (given == "missing") return NotFound("models.model: there is no missing");
     ++loads_;
-    std::shared_ptr<Recognizer> recognizer =
-        MakeFake([this](const ScatteredBatch& batch) { door_.Pass(batch.segments()); });
+    std::shared_ptr<Recognizer> recognizer;
+    if (given == kTinyWhisperName) {
+      RecognizerOptions tiny;
+      tiny.model = TUTTI_SOURCE_DIR "/tests/data/fixtures/whisper_tiny";
+      tiny.threads = 1;
+      auto whisper = Recognizer::Create(tiny);
+      if (!whisper.ok()) return whisper.status();
+      recognizer = *std::move(whisper);
+    } else {
+      recognizer = MakeFake([this](const ScatteredBatch& batch) { door_.Pass(batch.segments()); });
+    }
     auto dispatcher =
         std::make_unique<Dispatcher>(recognizer, DispatcherOptions{.queue_seconds = options.limits.queue_seconds});
     return LoadedModel{.name = given, .recognizer = recognizer, .dispatcher = std::move(dispatcher)};

@@ -145,6 +145,88 @@ TEST_F(OpenAiServerTest, ModelsAreListedAndFoundByName) {
   EXPECT_EQ(server_.Get("/v1/models/other").status, 404);
 }
 
+class WhisperServerTest : public ::testing::Test {
+ protected:
+  static ServeOptions Options() {
+    ServeOptions options = QuietOptions();
+    options.models.model = {"fake", std::string(kTinyWhisperName)};
+    return options;
+  }
+  Answer Ask(const std::string& path, Headers fields) {
+    fields.emplace_back("response_format", "verbose_json");
+    return server_.Ask(PostForm(path, fields, wav_));
+  }
+
+  static constexpr const char* kTranslate = "/v1/audio/translations";
+  const std::string tiny_ = std::string(kTinyWhisperName), wav_ = Wav(3, 400);
+  FakeServer server_{Options()};
+};
+
+TEST_F(WhisperServerTest, ModelsTellTheirLanguagesAndTasks) {
+  const Json data = Parse(server_.Get("/v1/models").body)["data"];
+  EXPECT_EQ(data[0]["languages"], Json::array());
+  EXPECT_EQ(data[0]["tasks"], Json({"transcribe"}));
+  EXPECT_EQ(data[1]["languages"], Json({"en", "zh", "de", "es", "ru", "ko", "fr", "ja"}));
+  EXPECT_EQ(data[1]["tasks"], Json({"transcribe", "translate"}));
+  EXPECT_EQ(Parse(server_.Get("/v1/models/" + tiny_).body), data[1]);
+}
+
+TEST_F(WhisperServerTest, EachRequestHasItsOwnLanguageAndTask) {
+  for (const auto& [code, name] : {std::pair("de", "german"), std::pair("zh", "chinese"), std::pair("de", "german")}) {
+    const Json verbose = Parse(Ask(kPath, {{"model", tiny_}, {"language", code}}).body);
+    EXPECT_EQ(verbose["task"], "transcribe");
+    EXPECT_EQ(verbose["language"], name);
+  }
+  const Json translated = Parse(Ask(kTranslate, {{"model", tiny_}}).body);
+  EXPECT_EQ(translated["task"], "translate");
+  EXPECT_EQ(translated["language"], "english");
+}
+
+TEST_F(WhisperServerTest, AModelThatCannotTranslateSaysSo) {
+  const Answer answer = Ask(kTranslate, {{"model", "fake"}});
+  EXPECT_EQ(answer.status, 400);
+  const Json error = Parse(answer.body)["error"];
+  EXPECT_EQ(error["param"], "model");
+  EXPECT_EQ(error["type"], "invalid_request_error");
+  EXPECT_THAT(error["message"].get<std::string>(), HasSubstr("'fake' only transcribes"));
+}
+
+TEST_F(WhisperServerTest, AnUnknownLanguageIsRefusedBeforeAStreamBegins) {
+  for (const char* stream : {"false", "true"}) {
+    const Answer answer = Ask(kPath, {{"model", tiny_}, {"language", "xx"}, {"stream", stream}});
+    EXPECT_EQ(answer.status, 400) << answer.body;
+    EXPECT_EQ(Parse(answer.body)["error"]["param"], "language");
+    EXPECT_THAT(answer.body, HasSubstr("en, zh"));
+  }
+}
+
+TEST_F(WhisperServerTest, TuttisOwnAndFunAsrsCallsTakeLanguageAndTask) {
+  const auto ask = [&](const char* path, const Headers& fields) { return server_.Ask(PostForm(path, fields, wav_)); };
+  const Headers search = {{"model", tiny_}, {"no_speech_threshold", "1"}, {"language", "German"}, {"beam_size", "1"}};
+  const Json transcript = Parse(ask("/v1/transcribe", search).body);
+  EXPECT_EQ(transcript["segments"][0]["language"], "de");
+  const Answer unknown = ask("/v1/transcribe", {{"model", tiny_}, {"language", "xx"}});
+  EXPECT_EQ(unknown.status, 400);
+  EXPECT_EQ(Parse(unknown.body)["error"]["param"], "language");
+  const Answer untranslated = ask("/v1/transcribe", {{"model", "fake"}, {"task", "translate"}});
+  EXPECT_EQ(untranslated.status, 400);
+  EXPECT_EQ(Parse(untranslated.body)["error"]["param"], "task");
+
+  ServeOptions options = QuietOptions();
+  options.models.model = {tiny_};
+  FakeServer whisper(options);
+  const auto ask_whisper = [&](const char* path, const Headers& fields) {
+    return whisper.Ask(PostForm(path, fields, wav_));
+  };
+  EXPECT_EQ(Parse(ask_whisper("/asr", {{"language", "zh"}}).body)["language"], "zh");
+  for (const char* path : {"/asr", "/recognition"}) {
+    EXPECT_EQ(ask_whisper(path, {{"language", "auto"}, {"spk", "false"}}).status, 200);
+    const Answer refused = ask_whisper(path, {{"language", "xx"}});
+    EXPECT_EQ(refused.status, 400);
+    EXPECT_THAT(refused.body, HasSubstr("en, zh"));
+  }
+}
+
 TEST(ModelsServerTest, ARequestChoosesAmongModels) {
   ServeOptions options = QuietOptions();
   options.models.model = {"one", "two"};

@@ -63,6 +63,31 @@ TEST(SocketSessionTest, SeveralRecordingsOfAConnectionCarryTheirNames) {
   }
 }
 
+TEST(SocketSessionTest, LanguageAndTaskHoldForTheUtteranceThatTheyCameWith) {
+  ServeOptions options = testing::QuietOptions();
+  options.models.model = {std::string(testing::kTinyWhisperName), "fake"};
+  FakeServer server(options);
+  SocketClient client(server.port());
+  const auto ask = [&](const Json& more) {
+    Json speak = kSpeak;
+    speak.update(more);
+    client.Json(speak);
+    client.Binary(Pcm(1));
+    client.Json(kEnd);
+    return client.Next().value_or(Json());
+  };
+  // Random weights find no certain text; what counts is that they were asked.
+  const Json any_text = {{"no_speech_threshold", 1}, {"temperature", 0}, {"svs_lang", "auto"}};
+  ask(any_text);
+  EXPECT_EQ(ask({{"language", "de"}})["error"], Json());
+  const Json unknown = ask({{"language", "xx"}});
+  EXPECT_EQ(unknown["error"]["param"], "language") << unknown;
+  EXPECT_EQ(ask({{"language", "en"}, {"task", "translate"}})["error"], Json());
+  const Json untranslated = ask({{"model", "fake"}});
+  EXPECT_EQ(untranslated["error"]["param"], "task") << untranslated;
+  EXPECT_EQ(ask({{"task", "transcribe"}})["error"], Json()) << "a model that takes no language is told none";
+}
+
 TEST(SocketSessionTest, WhatAClientDoesWrongIsAnErrorFrameAndTheConnectionGoesOn) {
   FakeServer server;
   SocketClient client(server.port());

@@ -23,6 +23,12 @@ TEST(FunAsrHttpTest, RecognitionHasSentencesInMilliseconds) {
             (Json{{"text", ""}, {"sentences", Json::array()}, {"code", 0}}));
 }
 
+TEST(FunAsrHttpTest, RecognitionTellsTheLanguageOfModelsThatTell) {
+  Transcript transcript = ExampleTranscript();
+  transcript.language = "zh";
+  EXPECT_EQ(Json::parse(RenderRecognition(transcript))["language"], "zh");
+}
+
 TEST(FunAsrHttpTest, RecognitionErrorsTellTheClientsFaultFromOurs) {
   EXPECT_EQ(Json::parse(RenderRecognitionError(absl::InvalidArgumentError("m"))), (Json{{"msg", "m"}, {"code", 1}}));
   EXPECT_EQ(Json::parse(RenderRecognitionError(absl::InternalError("m")))["code"], -1);

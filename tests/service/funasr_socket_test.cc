@@ -27,10 +27,32 @@ TEST(FunAsrSocketTest, CommandsOfFunAsrsClientsAreRead) {
   EXPECT_FALSE(ParseSocketCommand(R"({"is_speaking": false})")->is_end);
 }
 
+TEST(FunAsrSocketTest, OptionsOfTheSearchAreReadWithFunAsrsHotwordsAndLanguage) {
+  using Search = std::map<std::string, std::string>;
+  EXPECT_EQ(ParseSocketCommand(R"({"hotwords":"{\"阿里巴巴\":20,\"tutti\":10}","svs_lang":"auto","itn":true})")->search,
+            (Search{{"hotwords", "阿里巴巴 tutti"}, {"language", "auto"}}));
+  EXPECT_EQ(ParseSocketCommand(R"({"hotwords":"plain words","svs_lang":"auto","language":"zh"})")->search,
+            (Search{{"hotwords", "plain words"}, {"language", "zh"}}));
+  EXPECT_EQ(ParseSocketCommand(R"({"task":"translate","beam_size":2,"condition_on_previous_text":true})")->search,
+            (Search{{"task", "translate"}, {"beam_size", "2"}, {"condition_on_previous_text", "true"}}));
+  EXPECT_EQ(ParseSocketCommand("{}")->search, Search());
+}
+
+TEST(FunAsrSocketTest, AResultTellsTheLanguageOfModelsThatTell) {
+  Transcript transcript;
+  transcript.language = "zh";
+  EXPECT_EQ(Json::parse(RenderSocketResult("a", transcript))["language"], "zh");
+  EXPECT_FALSE(Json::parse(RenderSocketResult("a", Transcript())).contains("language"));
+  Segment segment{0, 100, 0, "好", {}};
+  segment.language = "zh";
+  EXPECT_EQ(Json::parse(RenderSocketSentence(SocketMode::kOnline, "a", segment, "好", true))["language"], "zh");
+}
+
 TEST(FunAsrSocketTest, MalformedCommandsNameTheMember) {
   for (const std::string text :
        {"", "[]", "{", "\"x\"", "{\"mode\": 1}", "{\"mode\": \"3pass\"}", "{\"audio_fs\": \"16k\"}",
-        "{\"audio_fs\": 1}", "{\"is_speaking\": \"no\"}", "{\"is_end\": 1}", "{\"wav_name\": [1]}"}) {
+        "{\"audio_fs\": 1}", "{\"is_speaking\": \"no\"}", "{\"is_end\": 1}", "{\"wav_name\": [1]}",
+        "{\"language\": [1]}", "{\"beam_size\": {}}", "{\"svs_lang\": 1}"}) {
     EXPECT_EQ(ParseSocketCommand(text).status().code(), absl::StatusCode::kInvalidArgument) << text;
   }
   EXPECT_THAT(Message(ParseSocketCommand("{\"audio_fs\": 1}").status()), ::testing::HasSubstr("audio_fs"));

@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "service/api_error.h"
 #include "tests/service/example_transcript.h"
 
 namespace tutti {
@@ -14,16 +15,37 @@ using Json = nlohmann::json;
 using testing::ExampleTranscript;
 using ::testing::StartsWith;
 
-absl::StatusOr<OpenAiRequest> ReadRequest(std::string_view query) {
+absl::StatusOr<OpenAiRequest> ReadRequest(std::string_view query, Task task = Task::kTranscribe) {
   Fields fields;
   EXPECT_TRUE(fields.AddQuery(query).ok());
-  return ReadOpenAiFields(fields);
+  return ReadOpenAiFields(fields, task);
 }
 
-Json Verbose(std::string_view query) {
-  const auto request = ReadRequest(std::string(query) + "&response_format=verbose_json");
+Json Verbose(std::string_view query, const Transcript& transcript = ExampleTranscript(),
+             Task task = Task::kTranscribe) {
+  const auto request = ReadRequest(std::string(query) + "&response_format=verbose_json", task);
   EXPECT_TRUE(request.ok()) << request.status();
-  return Json::parse(RenderOpenAi(ExampleTranscript(), *request).body);
+  return Json::parse(RenderOpenAi(transcript, *request).body);
+}
+
+// Of a model that finds its text token by token.
+Transcript SearchedTranscript() {
+  Transcript transcript = ExampleTranscript();
+  transcript.language = "zh";
+  Segment& first = transcript.segments[0];
+  first.avg_logprob = -0.5F;
+  first.no_speech_prob = 0.25F;
+  first.compression_ratio = 1.5F;
+  first.temperature = 0.5F;
+  first.token_ids = {7, 8};
+  return transcript;
+}
+
+const ModelAbilities kWhisper = {.takes_search_options = true, .languages = {"en", "zh"}, .translates = true};
+
+std::string FieldAtFault(const absl::Status& status) {
+  const Json param = Json::parse(ErrorJson(status))["error"]["param"];
+  return param.is_string() ? param.get<std::string>() : "";
 }
 
 TEST(OpenAiTest, WithoutFieldsItIsJsonOfTheDefaultModel) {
@@ -59,7 +81,7 @@ TEST(OpenAiTest, TextSrtAndVttAreWhatTheyAreCalled) {
 TEST(OpenAiTest, VerboseJsonHasSegmentsInSeconds) {
   const Json json = Verbose("language=zh");
   EXPECT_EQ(json["task"], "transcribe");
-  EXPECT_EQ(json["language"], "zh");
+  EXPECT_EQ(json["language"], "chinese") << "as asked for, where the model does not tell";
   EXPECT_EQ(json["duration"], 2.345);
   ASSERT_EQ(json["segments"].size(), 2U);
   EXPECT_EQ(json["segments"][1]["id"], 1);
@@ -67,6 +89,80 @@ TEST(OpenAiTest, VerboseJsonHasSegmentsInSeconds) {
   EXPECT_EQ(json["segments"][1]["end"], 2.0);
   EXPECT_EQ(json["segments"][0]["avg_logprob"], -0.375);
   EXPECT_FALSE(json.contains("words"));
+}
+
+TEST(OpenAiTest, VerboseJsonHasWhatTheSearchTellsUnderOpenAisNames) {
+  const Json json = Verbose("", SearchedTranscript());
+  EXPECT_EQ(json["language"], "chinese");
+  EXPECT_EQ(json["segments"][0], (Json{{"id", 0},
+                                       {"seek", 10},
+                                       {"start", 0.1},
+                                       {"end", 1.0},
+                                       {"text", "hello there"},
+                                       {"tokens", {7, 8}},
+                                       {"temperature", 0.5},
+                                       {"avg_logprob", -0.5},
+                                       {"compression_ratio", 1.5},
+                                       {"no_speech_prob", 0.25}}));
+  EXPECT_FALSE(json["segments"][1].contains("no_speech_prob")) << "nobody knows it";
+}
+
+TEST(OpenAiTest, LanguagesAreTheirEnglishNamesWhereverTheyComeFrom) {
+  EXPECT_EQ(Verbose("language=ENGLISH")["language"], "english");
+  EXPECT_EQ(Verbose("language=en", SearchedTranscript())["language"], "chinese") << "the model knows better";
+  EXPECT_EQ(Verbose("language=tlh")["language"], "tlh");
+  EXPECT_EQ(Verbose("")["language"], "");
+}
+
+TEST(OpenAiTest, ATranslationIsEnglish) {
+  const Json json = Verbose("language=zh", SearchedTranscript(), Task::kTranslate);
+  EXPECT_EQ(json["task"], "translate");
+  EXPECT_EQ(json["language"], "english");
+  EXPECT_EQ(json["segments"].size(), 2U);
+}
+
+TEST(OpenAiTest, WhatIsAskedForReachesAModelThatSearches) {
+  const auto options =
+      SearchOptionsOf(*ReadRequest("language=zh&prompt=Dear+all&temperature=0.25", Task::kTranslate), "m", kWhisper);
+  ASSERT_TRUE(options.ok()) << options.status();
+  SearchOptions expected;
+  expected.language = "zh";
+  expected.task = Task::kTranslate;
+  expected.temperature = {0.25F};
+  expected.initial_prompt = "Dear all";
+  EXPECT_EQ(*options, expected);
+  EXPECT_EQ(*SearchOptionsOf(*ReadRequest("temperature=0"), "m", kWhisper), SearchOptions())
+      << "the model's own choice";
+}
+
+TEST(OpenAiTest, TimesAreLookedForWhereTheAnswerHasThem) {
+  const auto search = [](std::string_view query) {
+    const auto options = SearchOptionsOf(*ReadRequest(query), "m", kWhisper);
+    EXPECT_TRUE(options.ok()) << options.status();
+    return *options;
+  };
+  const std::string verbose = "response_format=verbose_json";
+  EXPECT_FALSE(search(verbose).without_timestamps);
+  EXPECT_FALSE(search(verbose).word_timestamps);
+  EXPECT_TRUE(search(verbose + "&timestamp_granularities[]=word").word_timestamps);
+  EXPECT_TRUE(search(verbose + "&timestamp_granularities[]=word").without_timestamps);
+  EXPECT_FALSE(search("response_format=srt").without_timestamps);
+  EXPECT_FALSE(search("response_format=vtt").without_timestamps);
+  EXPECT_EQ(search("response_format=text"), SearchOptions());
+}
+
+TEST(OpenAiTest, WhatTheModelCannotDoIsAnErrorOrPassedOverWhereClientsSendItUnasked) {
+  EXPECT_EQ(FieldAtFault(SearchOptionsOf(*ReadRequest("language=xx"), "m", kWhisper).status()), "language");
+  const auto all_at_once = SearchOptionsOf(*ReadRequest("language=xx&prompt=p&temperature=1"), "m", {});
+  ASSERT_TRUE(all_at_once.ok()) << all_at_once.status();
+  EXPECT_EQ(*all_at_once, SearchOptions());
+  for (const ModelAbilities& model :
+       {ModelAbilities{}, ModelAbilities{.takes_search_options = true, .languages = {"en"}}}) {
+    const absl::Status status = SearchOptionsOf(*ReadRequest("", Task::kTranslate), "my-model", model).status();
+    EXPECT_EQ(HttpStatusOf(status), 400);
+    EXPECT_EQ(FieldAtFault(status), "model");
+    EXPECT_THAT(Message(status), ::testing::HasSubstr("my-model"));
+  }
 }
 
 TEST(OpenAiTest, GranularitiesChooseSegmentsWordsOrBoth) {

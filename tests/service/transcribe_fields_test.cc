@@ -15,10 +15,14 @@ VadOptions Defaults() {
   return defaults;
 }
 
-absl::StatusOr<TranscribeOptions> Read(std::string_view query) {
+ModelAbilities Searching() {
+  return {.takes_search_options = true, .languages = {"en", "zh"}, .translates = true, .vad_options = Defaults()};
+}
+
+absl::StatusOr<TranscribeOptions> Read(std::string_view query, const ModelAbilities& model = Searching()) {
   Fields fields;
   EXPECT_TRUE(fields.AddQuery(query).ok());
-  auto options = ReadTranscribeOptions(fields, Defaults(), {.max_duration_ms = 5000});
+  auto options = ReadTranscribeOptions(fields, model, {.max_duration_ms = 5000});
   EXPECT_TRUE(!options.ok() || fields.RefuseUnknown().ok()) << query;
   return options;
 }
@@ -76,6 +80,34 @@ TEST(TranscribeFieldsTest, EachFieldOfTheSearchSetsItsOption) {
   EXPECT_EQ(Read("")->search, SearchOptions());
 }
 
+std::string RefusedField(const absl::StatusOr<TranscribeOptions>& options) {
+  const auto param = nlohmann::json::parse(ErrorJson(options.status()))["error"]["param"];
+  return param.is_string() ? param.get<std::string>() : "";
+}
+
+TEST(TranscribeFieldsTest, ALanguageIsACodeOrAnEnglishNameOfTheModels) {
+  for (const char* known : {"language=zh", "language=Chinese", "language=ENGLISH", "language=auto", "language="}) {
+    EXPECT_TRUE(Read(known).ok()) << known;
+  }
+  const auto unknown = Read("language=xx");
+  EXPECT_EQ(RefusedField(unknown), "language");
+  EXPECT_EQ(Message(unknown.status()), "language: 'xx', expected one of en, zh");
+}
+
+TEST(TranscribeFieldsTest, WhatTheModelCannotDoIsAnErrorAboutTheField) {
+  const ModelAbilities english = {.takes_search_options = true, .languages = {"en"}};
+  EXPECT_EQ(RefusedField(Read("task=translate", english)), "task");
+  EXPECT_EQ(RefusedField(Read("language=zh", english)), "language");
+  EXPECT_TRUE(Read("language=en&task=transcribe", english).ok());
+  const ModelAbilities all_at_once;
+  for (const char* query :
+       {"language=en", "task=translate", "beam_size=2", "prefix=So", "temperature=0", "condition_on_previous_text=1"}) {
+    const std::string name(query, std::string_view(query).find('='));
+    EXPECT_EQ(RefusedField(Read(query, all_at_once)), name);
+  }
+  EXPECT_TRUE(Read("task=transcribe&beam_size=5&language=", all_at_once).ok()) << "what it does anyway may be said";
+}
+
 TEST(TranscribeFieldsTest, AVadFieldChangesItsOptionAndLeavesTheOthersAtThePackagesDefaults) {
   const auto options = Read("vad_speech_noise_thres=0.8&vad_do_extend=false&vad_detect_mode=single");
   ASSERT_TRUE(options.ok()) << options.status();
@@ -109,11 +141,28 @@ TEST(TranscribeFieldsTest, EveryVadOptionHasItsField) {
 }
 
 TEST(TranscribeFieldsTest, WhatIsOutOfRangeIsNamed) {
-  for (const char* query : {"vad=x", "channels=left", "priority=urgent", "raw_format=mp3", "max_segment_ms=999",
-                            "max_segment_ms=3600001", "vad_chunk_size=1.5", "vad_snr_thres=loud", "vad_do_extend=2",
-                            "vad_detect_mode=triple", "vad_chunk_size=99999999999", "task=sing", "beam_size=0",
-                            "patience=0", "no_speech_threshold=2", "max_new_tokens=-1", "window_seconds=12", "temperature=0,x",
-                            "temperature=-1", "temperature=", "best_of=0", "condition_on_previous_text=2"}) {
+  for (const char* query : {"vad=x",
+                            "channels=left",
+                            "priority=urgent",
+                            "raw_format=mp3",
+                            "max_segment_ms=999",
+                            "max_segment_ms=3600001",
+                            "vad_chunk_size=1.5",
+                            "vad_snr_thres=loud",
+                            "vad_do_extend=2",
+                            "vad_detect_mode=triple",
+                            "vad_chunk_size=99999999999",
+                            "task=sing",
+                            "beam_size=0",
+                            "patience=0",
+                            "no_speech_threshold=2",
+                            "max_new_tokens=-1",
+                            "window_seconds=12",
+                            "temperature=0,x",
+                            "temperature=-1",
+                            "temperature=",
+                            "best_of=0",
+                            "condition_on_previous_text=2"}) {
     const absl::Status status = Read(query).status();
     const std::string name(query, std::string_view(query).find('='));
     EXPECT_EQ(nlohmann::json::parse(ErrorJson(status))["error"]["param"], name) << status;

@@ -29,6 +29,11 @@ KINDS = {400: "invalid_request_error", 401: "authentication_error", 403: "permis
          409: "conflict_error", 413: "invalid_request_error", 429: "rate_limit_error", 503: "unavailable_error"}
 
 
+MODELS = (("demo-paraformer", [], ["transcribe"]), ("sense-voice-small", [], ["transcribe"]),
+          ("whisper-base", ["en", "zh", "de", "haw", "yue"], ["transcribe", "translate"]),
+          ("whisper-base.en", ["en"], ["transcribe"]))
+
+
 class FakeServer(http.server.ThreadingHTTPServer):
     """`key`: what clients must send. A file called paused… stops after its first segment until `go` is set; busy… is
     refused once; broken… is refused always; cut… ends in the middle of the answer."""
@@ -40,6 +45,7 @@ class FakeServer(http.server.ThreadingHTTPServer):
         self.go = threading.Event()
         self.refused = set()
         self.jobs = {}
+        self.fields = {}  # of the last upload of each name
         self.active = 0
         self.most_active = 0
         self.lock = threading.Lock()
@@ -124,8 +130,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         method = self.command
         if (method, path) == ("GET", "/v1/status"):
             return self.json(self.status())
-        models = {f"/v1/models/{name}": {"id": name, "object": "model", "created": 1764000000, "owned_by": "tutti"}
-                  for name in ("demo-paraformer", "sense-voice-small")}
+        models = {f"/v1/models/{name}": {"id": name, "object": "model", "created": 1764000000, "owned_by": "tutti",
+                                         "languages": languages, "tasks": tasks}
+                  for name, languages, tasks in MODELS}
         if (method, path) == ("GET", "/v1/models"):
             return self.json({"object": "list", "data": list(models.values())})
         if method == "GET" and path in models:
@@ -134,7 +141,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.send(b"# TYPE tutti_up gauge\ntutti_up 1\n", "text/plain; version=0.0.4")
         if path == "/v1/jobs" or path.startswith("/v1/jobs/"):
             return self.job(path)
-        if method == "POST" and path in ("/v1/transcribe", "/v1/audio/transcriptions", "/recognition", "/asr"):
+        if method == "POST" and path in ("/v1/transcribe", "/v1/audio/transcriptions", "/v1/audio/translations",
+                                         "/recognition", "/asr"):
             return self.transcribe(path, *self.upload("audio" if path == "/recognition" else "file"))
         raise Refusal(404, f"{path} does not exist", "not_found")
 
@@ -143,8 +151,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         return {"queue": {"waiting": 2, "running": 3, "waiting_seconds": 412.0, "running_seconds": 480.0,
                           "limit_seconds": 3600.0}, "audio_seconds_total": 51234.5,
                 "x_real_time": 212.4 + 20 * (moment % 7) - 9 * (moment % 5), "uptime_s": 93600.0, "draining": False,
-                "models": [{"id": "demo-paraformer", "compute_type": "int8"},
-                           {"id": "sense-voice-small", "compute_type": "int8"}]}
+                "models": [{"id": name, "compute_type": "int8"} for name, *_ in MODELS]}
 
     def upload(self, field):
         """The recording's name and the fields."""
@@ -177,6 +184,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.server.most_active = max(self.server.most_active, self.server.active)
         try:
             result = canned.transcript(name, fields.get("channels", "mix"), fields.get("model") or "demo-paraformer")
+            if result["model"] == "whisper-base":
+                result.update(language=fields.get("language", "de"), language_probability=0.9)
+            self.server.fields[name] = fields
             streaming = fields.get("stream") == "true"
             if path == "/recognition":
                 return self.json({"text": result["text"], "code": 0, "sentences": [
@@ -184,7 +194,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             if path == "/asr":
                 return self.json({"text": result["text"], "segments": [], "duration": result["duration_ms"] / 1000,
                                   "processing_time": 0.14, "rtf": 0.01})
-            if path == "/v1/audio/transcriptions":
+            if path.startswith("/v1/audio/"):
                 return self.openai_events(result) if streaming else self.openai(result, fields)
             if streaming:
                 return self.events(name, result)

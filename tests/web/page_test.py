@@ -181,7 +181,47 @@ class StreamingTest(PageTest):
 
     def test_the_chosen_model_is_asked_for(self):
         self.page.get_by_label("Model").select_option("sense-voice-small")
-        self.assertIn("sense-voice-small", self.uploaded().locator(".facts").inner_text())
+        card = self.uploaded()
+        self.assertIn("sense-voice-small", card.locator(".facts").inner_text())
+        self.assertFalse(card.locator(".heard").is_visible())
+
+
+class LanguageTest(PageTest):
+    def test_only_a_model_that_is_told_a_language_offers_them_in_the_pages_words_and_order(self):
+        spoken = self.page.get_by_label("Spoken language")
+        self.page.get_by_label("Model").select_option("demo-paraformer")
+        self.assertFalse(spoken.is_visible() or self.page.get_by_label("Translate into English").is_visible())
+        self.page.get_by_label("Model").select_option("whisper-base.en")
+        self.assertFalse(spoken.is_visible() or self.page.get_by_label("Translate into English").is_visible())
+        self.page.get_by_label("Model").select_option("whisper-base")
+        self.assertEqual(spoken.locator("option").all_inner_texts(),
+                         ["Find out", "Cantonese", "Chinese", "English", "German", "Hawaiian"])
+        spoken.select_option("de")
+        self.page.get_by_role("button", name="中文").click()
+        spoken = self.page.get_by_label("所说语言")
+        self.assertEqual(sorted(spoken.locator("option").all_inner_texts()),
+                         sorted(["自动识别", "粤语", "中文", "英语", "德语", "夏威夷语"]))
+        self.assertEqual(spoken.input_value(), "de")
+        self.assertEqual(spoken.locator("option").first.inner_text(), "自动识别")
+
+    def test_what_was_found_is_shown_and_nothing_is_asked_for(self):
+        self.page.get_by_label("Model").select_option("whisper-base")
+        heard = self.uploaded("found.wav").locator(".heard")
+        self.assertEqual(heard.inner_text(), "German")
+        self.assertEqual(self.server.fields["found.wav"].keys() & {"language", "task"}, set())
+        self.page.get_by_role("button", name="中文").click()
+        self.assertEqual(heard.inner_text(), "德语")
+
+    def test_the_choices_are_asked_for_and_belong_to_the_model_that_has_them(self):
+        self.page.get_by_label("Model").select_option("whisper-base")
+        self.page.get_by_label("Spoken language").select_option("yue")
+        self.page.get_by_label("Translate into English").check()
+        self.assertEqual(self.uploaded("chosen.wav").locator(".heard").inner_text(), "from Cantonese")
+        asked = self.server.fields["chosen.wav"]
+        self.assertEqual((asked["language"], asked["task"]), ("yue", "translate"))
+        self.page.get_by_label("Model").select_option("demo-paraformer")
+        self.uploaded("other.wav")
+        self.assertEqual(self.server.fields["other.wav"].keys() & {"language", "task"}, set())
 
 
 if __name__ == "__main__":

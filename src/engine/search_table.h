@@ -5,13 +5,12 @@
 #include <utility>
 #include <vector>
 
-#include "base/status.h"
-#include "service/fields.h"
 #include "tutti/search_options.h"
 
 namespace tutti {
 
-// The fields of SearchOptions but `task`, by name: form fields are called so, options of the command line with dashes.
+// The fields of SearchOptions but `task`, by name: form fields and Python's arguments are called so, options of the
+// command line with dashes. Everything that lists options of the search, their ranges or their help goes through these.
 struct SearchText {
   const char* name;
   std::string SearchOptions::*field;
@@ -103,8 +102,5 @@ inline constexpr std::array kSearchChoices = {
                  {{{"auto", 0}, {"10", 10}, {"15", 15}, {"20", 20}, {"30", 30}}},
                  "speech that is joined and heard at a time; auto: the length that costs no accuracy"},
 };
-
-// What is not given stays. Errors are FieldErrors. Whether a model takes any of them it says when it gets the request.
-absl::Status ReadSearchOptions(const Fields& fields, SearchOptions& options);
 
 }  // namespace tutti
