@@ -6,22 +6,10 @@
 
 #include "base/utf8.h"
 #include "checkpoint/byte_bpe.h"
+#include "checkpoint/byte_letters.h"
 #include "checkpoint/text_lines.h"
 
 namespace {
-
-std::vector<std::string> LettersOfBytes() {
-  std::vector<std::string> letters;
-  unsigned next = 0x100;
-  for (unsigned byte = 0; byte < 256; ++byte) {
-    const bool printable = (byte > 0x20 && byte < 0x7F) || (byte > 0xA0 && byte != 0xAD);
-    const unsigned letter = printable ? byte : next++;
-    letters.push_back(
-        letter < 0x80 ? std::string(1, static_cast<char>(letter))
-                      : std::string{static_cast<char>(0xC0 | letter >> 6), static_cast<char>(0x80 | (letter & 63))});
-  }
-  return letters;
-}
 
 void Check(bool holds) {
   if (!holds) abort();
@@ -37,7 +25,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     input.remove_prefix(end == input.npos ? input.size() : end + 1);
     return taken;
   };
-  std::vector<std::string> vocabulary = LettersOfBytes();
+  std::vector<std::string> vocabulary = tutti::LettersOfBytes();
   for (const std::string_view line : tutti::Lines(part())) vocabulary.emplace_back(line);
   const auto tables = tutti::ParseTokenizerJson(part(), vocabulary, "fuzz");
   if (!tables.ok()) return 0;

@@ -18,7 +18,10 @@ inline void Touch(const Checkpoint& checkpoint) {
     left -= bytes;
     if (left < 0) return;
     volatile uint8_t sink = 0;
-    for (int64_t i = 0; i < bytes; ++i) sink = static_cast<uint8_t>(sink ^ static_cast<uint8_t>(view.data[i]));
+    for (int64_t i = 0; view.parts.empty() && i < bytes; ++i) {
+      sink = static_cast<uint8_t>(sink ^ static_cast<uint8_t>(view.data[i]));
+    }
+    checkpoint.Borrow(view);
     checkpoint.Floats(name, view.shape).IgnoreError();
   }
 }

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/utf8.h"
+#include "checkpoint/byte_letters.h"
 #include "checkpoint/printable.h"
 
 namespace tutti {
@@ -21,19 +22,6 @@ constexpr char kSplitPattern[] = R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?
 #undef TUTTI_SPACE
 
 constexpr size_t kLongestAdded = 256;
-
-// The letter that stands for each byte: itself where it can be printed, else one from U+0100 on.
-std::vector<std::string> LettersOfBytes() {
-  std::vector<std::string> letters(256);
-  unsigned next = 0x100;
-  for (unsigned byte = 0; byte < 256; ++byte) {
-    const bool printable = (byte > 0x20 && byte < 0x7F) || (byte > 0xA0 && byte != 0xAD);
-    const unsigned letter = printable ? byte : next++;
-    if (letter >= 0x80) letters[byte] += static_cast<char>(0xC0 | letter >> 6);
-    letters[byte] += static_cast<char>(letter < 0x80 ? letter : 0x80 | (letter & 0x3F));
-  }
-  return letters;
-}
 
 // A word in bytes, from the letters that stand for them; as it is when there are others in it.
 std::string BytesOfWord(const std::string& word, const std::map<std::string, char, std::less<>>& bytes) {
@@ -92,7 +80,7 @@ absl::StatusOr<ByteBpe> ByteBpe::Make(std::span<const std::string> vocabulary, i
       return InvalidArgument("vocabulary: tokens {} and {} are both {}", place->second, i, Printable(vocabulary[i]));
     }
   }
-  const std::vector<std::string> letters = LettersOfBytes();
+  const std::vector<std::string>& letters = LettersOfBytes();
   std::map<std::string, char, std::less<>> bytes;
   for (size_t byte = 0; byte < letters.size(); ++byte) {
     bytes[letters[byte]] = static_cast<char>(byte);

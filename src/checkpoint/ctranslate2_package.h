@@ -14,12 +14,10 @@ bool IsCtranslate2Package(const std::string& directory);
 //   model.bin                 weights, under CTranslate2's names
 //   config.json               alignment_heads, suppress_ids, suppress_ids_begin
 //   vocabulary.json or .txt   tokens, byte-level BPE in the letters of bytes
-//   tokenizer.json            merges
+//   tokenizer.json            merges; where it is missing they follow from the order of the tokens
+//   preprocessor_config.json  compared with the weights where it is there
 //
-// `model_type` is "Whisper". The configuration holds lists without lists in them, so that a GGUF file can hold it too:
-//   encoder_heads, decoder_heads   of every layer
-//   alignment_heads                layer, head, layer, head, …
-//   suppress_ids, suppress_ids_begin
+// Lists that config.json does not state, and the package's configuration, are ConfigureWhisper's.
 //
 // NotFound or InvalidArgument names the file and the key; Unimplemented a network that is not Whisper's.
 absl::StatusOr<ModelPackage> OpenCtranslate2Package(const std::string& directory);

@@ -155,6 +155,7 @@ absl::Status ReadKeys(const GgufContents& contents, const std::string& source, M
     TUTTI_ASSIGN_OR_RETURN(package.seg_dict, ReadSegDict(keys));
     TUTTI_ASSIGN_OR_RETURN(package.bpe.merges, Texts(keys, gguf::kMergesKey));
     TUTTI_ASSIGN_OR_RETURN(package.bpe.added, Texts(keys, gguf::kAddedTokensKey));
+    if (!package.bpe.merges.empty()) package.tokenizer_source = gguf::kTokensKey;
   } else if (architecture == "paraformer") {
     TUTTI_ASSIGN_OR_RETURN(package.config, ParaformerConfig(contents, source));
     TUTTI_ASSIGN_OR_RETURN(package.tokens, Texts(keys, "pf.vocab"));
@@ -233,6 +234,7 @@ absl::StatusOr<ModelPackage> Parse(const std::string& path, std::span<const std:
   if (!contents.ok()) return WithContext(contents.status(), path);
   ModelPackage package;
   package.directory = path;
+  package.format = "GGUF";
   if (const absl::Status status = ReadKeys(*contents, path, package); !status.ok()) return WithContext(status, path);
   const Checkpoint file(path, std::move(contents->tensors), {});
   TUTTI_ASSIGN_OR_RETURN(package.cmvn, ReadCmvn(file));

@@ -5,35 +5,18 @@
 #include <system_error>
 #include <utility>
 
-#include "base/file.h"
 #include "checkpoint/ctranslate2_package.h"
 #include "checkpoint/gguf_package.h"
+#include "checkpoint/huggingface_package.h"
 #include "checkpoint/json_text.h"
+#include "checkpoint/model_files.h"
+#include "checkpoint/openai_package.h"
 #include "checkpoint/printable.h"
 
 namespace tutti {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr int64_t kMaxTextFile = int64_t{64} << 20;
-constexpr int64_t kMaxConfigFile = int64_t{1} << 20;
-
-bool IsFile(const fs::path& path) {
-  std::error_code error;
-  return fs::is_regular_file(path, error);
-}
-
-// The path of a file that a configuration names. It must lie within the directory; links are followed, because model
-// caches are made of them.
-absl::StatusOr<std::string> Inside(const fs::path& directory, const std::string& name, std::string_view source) {
-  const fs::path relative(name);
-  const bool climbs = std::find(relative.begin(), relative.end(), "..") != relative.end();
-  if (name.empty() || relative.is_absolute() || climbs || name.find('\0') != name.npos) {
-    return InvalidArgument("{}: found {}, expected a file name within the model directory", source, Printable(name));
-  }
-  return (directory / relative).string();
-}
 
 // Puts the string leaves of file_path_metas into `config` under the same keys.
 absl::Status MergeFilePaths(const nlohmann::json& metas, const std::string& prefix, std::string_view source,
@@ -79,14 +62,14 @@ constexpr std::pair<const char*, const char*> kKnownFiles[] = {
 absl::StatusOr<Config> ReadConfig(const fs::path& directory) {
   const fs::path configuration = directory / "configuration.json";
   nlohmann::json metas;
-  if (IsFile(configuration)) {
+  if (HasFile(configuration)) {
     TUTTI_ASSIGN_OR_RETURN(metas, ReadFilePathMetas(configuration));
   }
   std::string name = "config.yaml";
   if (metas.is_object() && metas.contains("config") && metas["config"].is_string()) {
     name = metas["config"].get<std::string>();
   }
-  TUTTI_ASSIGN_OR_RETURN(const std::string path, Inside(directory, name, configuration.string() + ": config"));
+  TUTTI_ASSIGN_OR_RETURN(const std::string path, FileInside(directory, name, configuration.string() + ": config"));
   TUTTI_ASSIGN_OR_RETURN(const std::string text, ReadFile(path, kMaxConfigFile));
   TUTTI_ASSIGN_OR_RETURN(Config config, Config::ParseYaml(text, path));
   if (!metas.is_null()) {
@@ -94,7 +77,7 @@ absl::StatusOr<Config> ReadConfig(const fs::path& directory) {
     return config;
   }
   for (const auto& [key, file] : kKnownFiles) {
-    if (!IsFile(directory / file)) continue;
+    if (!HasFile(directory / file)) continue;
     TUTTI_ASSIGN_OR_RETURN(config, config.With(key, file));
   }
   return config;
@@ -105,8 +88,8 @@ absl::StatusOr<std::string> FileOf(const Config& config, const fs::path& directo
   TUTTI_ASSIGN_OR_RETURN(const std::string name, config.GetString(key, ""));
   if (name.empty()) return name;
   const std::string source = fmt::format("{}: {}", config.source_name(), key);
-  TUTTI_ASSIGN_OR_RETURN(std::string path, Inside(directory, name, source));
-  if (!IsFile(path)) return NotFound("{}: the model directory has no file {}", source, Printable(name));
+  TUTTI_ASSIGN_OR_RETURN(std::string path, FileInside(directory, name, source));
+  if (!HasFile(path)) return NotFound("{}: the model directory has no file {}", source, Printable(name));
   return path;
 }
 
@@ -122,7 +105,7 @@ absl::StatusOr<std::vector<std::string>> ReadTokens(const Config& config, const 
   // Packages with a SentencePiece model name that alone, but hold its pieces as a list too.
   TUTTI_ASSIGN_OR_RETURN(const std::string tokenizer, config.GetString("tokenizer", ""));
   const fs::path pieces = directory / "tokens.json";
-  if (path.empty() && tokenizer == "SentencepiecesTokenizer" && IsFile(pieces)) path = pieces.string();
+  if (path.empty() && tokenizer == "SentencepiecesTokenizer" && HasFile(pieces)) path = pieces.string();
   TUTTI_ASSIGN_OR_RETURN(const std::string text, ReadIfNamed(path));
   if (path.ends_with(".json")) return ParseTokensJson(text, path);
   return ParseTokensText(text);
@@ -143,14 +126,57 @@ absl::StatusOr<std::shared_ptr<const Checkpoint>> OpenWeights(const Config& conf
   return NotFound("{}: no weights: expected model.pt, or init_param in configuration.json", directory.string());
 }
 
+// Whether FunASR runs it with OpenAI's package: Whisper-large-v3, WhisperWarp, …
+bool IsOpenAiModel(std::string_view model_type) {
+  return model_type == "WhisperWarp" || model_type.starts_with("Whisper-");
+}
+
+// The one file that ends in .pt.
+absl::StatusOr<std::string> OnlyTorchFile(const fs::path& directory) {
+  std::vector<std::string> found;
+  std::error_code error;
+  for (auto entry = fs::directory_iterator(directory, error); entry != fs::directory_iterator();
+       entry.increment(error)) {
+    if (error) break;
+    if (entry->path().extension() == ".pt" && HasFile(entry->path())) found.push_back(entry->path().string());
+  }
+  if (found.size() == 1) return found[0];
+  if (found.empty()) {
+    return NotFound(
+        "{}: no model: expected config.yaml and model.pt (FunASR), config.json with model.bin (CTranslate2) or "
+        "model.safetensors (Hugging Face), or one .pt file (OpenAI)",
+        directory.string());
+  }
+  return InvalidArgument(
+      "{}: {} files that end in .pt, expected one; name the one that is meant in place of the "
+      "directory",
+      directory.string(), found.size());
+}
+
 absl::StatusOr<ModelPackage> OpenDirectory(const std::string& directory) {
+  const fs::path path(directory);
+  if (!HasFile(path / "config.yaml") && !HasFile(path / "configuration.json")) {
+    TUTTI_ASSIGN_OR_RETURN(const std::string weights, OnlyTorchFile(path));
+    auto whisper = OpenOpenAiPackage(directory, weights, Config());
+    if (whisper.ok()) return whisper;
+    return WithContext(whisper.status(),
+                       "without a config.yaml, which FunASR's models have, taken for OpenAI's Whisper");
+  }
   ModelPackage package;
   package.directory = directory;
+  package.format = "FunASR";
   TUTTI_ASSIGN_OR_RETURN(package.config, ReadConfig(directory));
   TUTTI_ASSIGN_OR_RETURN(package.model_type, package.config.GetString("model", ""));
   if (package.model_type.empty()) {
     return InvalidArgument("{}: model: missing, expected the model's class, such as Paraformer",
                            package.config.source_name());
+  }
+  if (IsOpenAiModel(package.model_type)) {
+    TUTTI_ASSIGN_OR_RETURN(std::string weights, FileOf(package.config, directory, "init_param"));
+    if (weights.empty()) {
+      TUTTI_ASSIGN_OR_RETURN(weights, OnlyTorchFile(path));
+    }
+    return OpenOpenAiPackage(directory, weights, package.config);
   }
   TUTTI_ASSIGN_OR_RETURN(package.weights, OpenWeights(package.config, directory));
   TUTTI_ASSIGN_OR_RETURN(const std::string cmvn, FileOf(package.config, directory, "frontend_conf.cmvn_file"));
@@ -168,10 +194,14 @@ absl::StatusOr<ModelPackage> OpenDirectory(const std::string& directory) {
 absl::StatusOr<ModelPackage> ModelPackage::Open(const std::string& path) {
   std::error_code error;
   if (fs::is_directory(path, error)) {
-    return IsCtranslate2Package(path) ? OpenCtranslate2Package(path) : OpenDirectory(path);
+    if (IsCtranslate2Package(path)) return OpenCtranslate2Package(path);
+    return IsHuggingFacePackage(path) ? OpenHuggingFacePackage(path) : OpenDirectory(path);
   }
-  if (!IsFile(path)) return NotFound("{}: no such model directory or GGUF file", path);
-  return OpenGgufPackage(path);
+  if (!HasFile(path)) return NotFound("{}: no such model directory, GGUF file or .pt file", path);
+  const fs::path file(path);
+  if (file.extension() != ".pt") return OpenGgufPackage(path);
+  const std::string directory = file.has_parent_path() ? file.parent_path().string() : ".";
+  return OpenOpenAiPackage(directory, path, Config());
 }
 
 }  // namespace tutti

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 #include <utility>
 
 #include "base/file.h"
@@ -68,6 +69,24 @@ std::vector<float> FromQ8(const TensorView& view) {
     }
   }
   return floats;
+}
+
+// Of a tensor without parts whose numbers stand for themselves.
+std::optional<std::vector<float>> AsFloats(const TensorView& view) {
+  switch (view.dtype) {
+    case DType::kF32:
+      return ConvertAll<float>(view, [](float value) { return value; });
+    case DType::kF16:
+      return ConvertAll<uint16_t>(view, FloatFromHalf);
+    case DType::kBF16:
+      return ConvertAll<uint16_t>(view, FloatFromBFloat16);
+    case DType::kF64:
+      return ConvertAll<double>(view, [](double value) { return static_cast<float>(value); });
+    case DType::kQ8_0:
+      return FromQ8(view);
+    default:
+      return std::nullopt;
+  }
 }
 
 }  // namespace
@@ -138,7 +157,7 @@ absl::StatusOr<std::shared_ptr<const Checkpoint>> Checkpoint::Open(const std::st
   TUTTI_ASSIGN_OR_RETURN(auto file, MappedFile::Open(path));
   auto table = Read(file->bytes());
   if (!table.ok()) return WithContext(table.status(), path);
-  return std::make_shared<const Checkpoint>(path, std::move(table->tensors), std::move(table->copies), std::move(file));
+  return std::shared_ptr<const Checkpoint>(new Checkpoint(path, *std::move(table), std::move(file)));
 }
 
 absl::StatusOr<std::shared_ptr<const Checkpoint>> Checkpoint::Parse(std::string path, std::span<const std::byte> bytes,
@@ -146,14 +165,40 @@ absl::StatusOr<std::shared_ptr<const Checkpoint>> Checkpoint::Parse(std::string 
   auto table = Read(bytes);
   if (!table.ok()) return WithContext(table.status(), path);
   table->copies.push_back(std::move(owner));
-  return std::make_shared<const Checkpoint>(std::move(path), std::move(table->tensors), std::move(table->copies));
+  return std::shared_ptr<const Checkpoint>(new Checkpoint(std::move(path), *std::move(table), nullptr));
 }
 
 Checkpoint::Checkpoint(std::string path, TensorMap tensors, std::vector<std::shared_ptr<const void>> owners,
                        std::shared_ptr<const MappedFile> file)
     : path_(std::move(path)), tensors_(std::move(tensors)), owners_(std::move(owners)), file_(std::move(file)) {}
 
+Checkpoint::Checkpoint(std::string path, TensorMap tensors, std::vector<std::shared_ptr<const void>> owners,
+                       std::vector<std::shared_ptr<const Checkpoint>> sources)
+    : path_(std::move(path)), tensors_(std::move(tensors)), owners_(std::move(owners)), sources_(std::move(sources)) {}
+
+Checkpoint::Checkpoint(std::string path, TensorTable table, std::shared_ptr<const MappedFile> file)
+    : path_(std::move(path)),
+      tensors_(std::move(table.tensors)),
+      dims_(std::move(table.dims)),
+      owners_(std::move(table.copies)),
+      file_(std::move(file)) {}
+
+int64_t Checkpoint::file_bytes() const {
+  int64_t bytes = file_ == nullptr ? 0 : static_cast<int64_t>(file_->bytes().size());
+  for (const auto& source : sources_) bytes += source->file_bytes();
+  return bytes;
+}
+
 std::shared_ptr<const void> Checkpoint::Borrow(const TensorView& tensor) const {
+  if (!tensor.parts.empty()) {
+    auto leases = std::make_shared<std::vector<std::shared_ptr<const void>>>();
+    for (const TensorView& part : tensor.parts) leases->push_back(Borrow(part));
+    return leases;
+  }
+  if (tensor.data == nullptr) return nullptr;
+  for (const auto& source : sources_) {
+    if (auto lease = source->Borrow(tensor)) return lease;
+  }
   if (file_ == nullptr) return nullptr;
   const auto whole = file_->bytes();
   const std::span part(tensor.data, static_cast<size_t>(tensor.bytes()));
@@ -193,25 +238,21 @@ absl::StatusOr<std::vector<float>> Checkpoint::Floats(std::string_view name, std
     return InvalidArgument("{}: tensor {} has shape [{}], expected [{}]", path_, name, fmt::join(view.shape, ", "),
                            fmt::join(shape, ", "));
   }
-  switch (view.dtype) {
-    case DType::kF32:
-      return ConvertAll<float>(view, [](float value) { return value; });
-    case DType::kF16:
-      return ConvertAll<uint16_t>(view, FloatFromHalf);
-    case DType::kBF16:
-      return ConvertAll<uint16_t>(view, FloatFromBFloat16);
-    case DType::kF64:
-      return ConvertAll<double>(view, [](double value) { return static_cast<float>(value); });
-    case DType::kQ8_0:
-      return FromQ8(view);
-    case DType::kI8:
-    case DType::kI16:
-      if (Has(std::string(name) + kScalesSuffix)) return Dequantised(name, view);
-      [[fallthrough]];
-    default:
-      return InvalidArgument("{}: tensor {} is {}, expected f32, f16, bf16, f64, q8_0, or i8 or i16 with scales", path_,
-                             name, Name(view.dtype));
+  if (view.parts.empty() && (view.dtype == DType::kI8 || view.dtype == DType::kI16) &&
+      Has(std::string(name) + kScalesSuffix)) {
+    return Dequantised(name, view);
   }
+  std::vector<float> floats;
+  for (const TensorView& part : view.parts.empty() ? std::span(&view, 1) : std::span<const TensorView>(view.parts)) {
+    auto some = AsFloats(part);
+    if (!some) {
+      return InvalidArgument("{}: tensor {} is {}, expected f32, f16, bf16, f64, q8_0, or i8 or i16 with scales", path_,
+                             name, Name(part.dtype));
+    }
+    if (view.parts.empty()) return *std::move(some);
+    floats.insert(floats.end(), some->begin(), some->end());
+  }
+  return floats;
 }
 
 }  // namespace tutti

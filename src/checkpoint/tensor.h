@@ -24,7 +24,10 @@ int64_t ByteSize(DType dtype);  // of an element; of a block of 32 where they co
 struct TensorView {
   DType dtype = DType::kF32;
   std::vector<int64_t> shape;
-  const std::byte* data = nullptr;  // not necessarily aligned
+  const std::byte* data = nullptr;  // not necessarily aligned; null where there are parts
+  // Not empty: the tensor is the rows of these, one after the other, where a file has apart what a network takes as
+  // one. They have no parts themselves, floating-point elements each of its own type, and as many columns.
+  std::vector<TensorView> parts = {};
 
   int64_t elements() const;
   int64_t bytes() const;
@@ -35,6 +38,9 @@ struct TensorView {
 inline constexpr char kScalesSuffix[] = ".scales";
 
 using TensorMap = std::map<std::string, TensorView, std::less<>>;
+using IntegerMap = std::map<std::string, int64_t, std::less<>>;
+
+struct TensorTable;  // checkpoint/tensor_table.h
 
 // The named tensors of one weights file (torch, ONNX initialisers, safetensors, GGUF, CTranslate2), read through mmap:
 // a tensor nobody asks for is never paged in. Immutable, safe from any thread.
@@ -52,9 +58,15 @@ class Checkpoint {
   // of the views lie in, and is kept as well.
   Checkpoint(std::string path, TensorMap tensors, std::vector<std::shared_ptr<const void>> owners,
              std::shared_ptr<const MappedFile> file = nullptr);
+  // Tensors of other checkpoints, which are kept, under names of its own.
+  Checkpoint(std::string path, TensorMap tensors, std::vector<std::shared_ptr<const void>> owners,
+             std::vector<std::shared_ptr<const Checkpoint>> sources);
 
   const std::string& path() const { return path_; }
+  int64_t file_bytes() const;  // of the files that are mapped; 0 for bytes in memory
   const TensorMap& tensors() const { return tensors_; }
+  // The whole numbers of the dict `dims` beside a torch file's state dict, by their keys: sizes that no tensor shows.
+  const IntegerMap& dims() const { return dims_; }
   bool Has(std::string_view name) const { return tensors_.find(name) != tensors_.end(); }
 
   // NotFound with the file and the name.
@@ -72,11 +84,15 @@ class Checkpoint {
   }
 
  private:
+  Checkpoint(std::string path, TensorTable table, std::shared_ptr<const MappedFile> file);
+
   absl::StatusOr<std::vector<float>> Dequantised(std::string_view name, const TensorView& view) const;
 
   const std::string path_;
   const TensorMap tensors_;
+  const IntegerMap dims_;
   const std::vector<std::shared_ptr<const void>> owners_;
+  const std::vector<std::shared_ptr<const Checkpoint>> sources_;
   const std::shared_ptr<const MappedFile> file_;
 };
 

@@ -16,6 +16,7 @@ namespace tutti {
 struct TensorTable {
   TensorMap tensors;
   std::vector<std::shared_ptr<const void>> copies;
+  IntegerMap dims = {};  // Checkpoint::dims
 };
 
 // The sizes' product; nothing when a size is negative or the product exceeds 2^48, which no file can hold.

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "checkpoint/bpe_files.h"
 #include "checkpoint/byte_bpe.h"
 #include "checkpoint/json_text.h"
 #include "checkpoint/printable.h"
@@ -101,7 +102,45 @@ absl::StatusOr<BpeTables> ReadTables(const json& document, std::span<const std::
   return tables;
 }
 
+// What the file calls each token.
+absl::StatusOr<std::map<int64_t, std::string>> TokensOfDocument(const json& document) {
+  static constexpr uint64_t kMostTokens = 1 << 20;
+  std::map<int64_t, std::string> tokens;
+  const auto add = [&tokens](const std::string& text, const json& id, std::string_view field) -> absl::Status {
+    if (!id.is_number_unsigned() || id.get<uint64_t>() >= kMostTokens) {
+      return InvalidArgument("{}: {} is token {}, expected a number below {}", field, Printable(text), Shown(id),
+                             kMostTokens);
+    }
+    const auto place = tokens.emplace(static_cast<int64_t>(id.get<uint64_t>()), text).first;
+    if (place->second == text) return absl::OkStatus();
+    return InvalidArgument("{}: token {} is {} and {}", field, place->first, Printable(place->second), Printable(text));
+  };
+  const json &words = Member(Member(document, "model"), "vocab"), &added = Member(document, "added_tokens");
+  if (words.is_object()) {
+    for (const auto& [text, id] : words.items()) TUTTI_RETURN_IF_ERROR(add(text, id, "model.vocab"));
+  }
+  for (const json& token : added.is_array() ? added : json::array()) {
+    const json& content = Member(token, "content");
+    if (!content.is_string()) continue;
+    TUTTI_RETURN_IF_ERROR(add(content.get<std::string>(), Member(token, "id"), "added_tokens"));
+  }
+  return tokens;
+}
+
 }  // namespace
+
+absl::StatusOr<BpeVocabulary> ParseTokenizerVocabulary(std::string_view text, std::string_view source_name) {
+  TUTTI_ASSIGN_OR_RETURN(const json document, ParseJson(text, source_name));
+  TUTTI_RETURN_IF_ERROR(CheckKind(document, source_name));
+  auto tokens = TokensOfDocument(document);
+  if (!tokens.ok()) return WithContext(tokens.status(), source_name);
+  // Ids may have gaps here; a text that stands for none of the file's own tokens fills them.
+  std::vector<std::string> list(tokens->empty() ? 0 : static_cast<size_t>(tokens->rbegin()->first) + 1);
+  for (const auto& [id, token] : *tokens) list[static_cast<size_t>(id)] = token;
+  auto tables = ReadTables(document, list);
+  if (!tables.ok()) return WithContext(tables.status(), source_name);
+  return BpeVocabulary{.tokens = *std::move(tokens), .tables = *std::move(tables)};
+}
 
 absl::StatusOr<BpeTables> ParseTokenizerJson(std::string_view text, std::span<const std::string> vocabulary,
                                              std::string_view source_name) {

@@ -19,6 +19,7 @@ using PickleKind = PickleValue::Kind;
 constexpr std::string_view kRebuildTensor = "torch._utils._rebuild_tensor_v2";
 constexpr std::string_view kRebuildParameter = "torch._utils._rebuild_parameter";
 constexpr size_t kMaxTorchDimensions = 8;
+constexpr size_t kMaxDims = 64;
 
 struct StorageType {
   std::string_view name;
@@ -199,6 +200,18 @@ const PickleValue& Unwrap(const PickleValue& root) {
   return *dict;
 }
 
+// The whole numbers of OpenAI's `dims`; what else may stand there is of no use.
+IntegerMap ReadDims(const PickleValue& root) {
+  IntegerMap dims;
+  const PickleValue* dict = FindKey(root, "dims");
+  if (dict == nullptr || dict->kind != PickleKind::kDict) return dims;
+  for (size_t i = 0; i + 1 < dict->items.size() && dims.size() < kMaxDims; i += 2) {
+    const PickleValue &key = *dict->items[i], &value = *dict->items[i + 1];
+    if (key.kind == PickleKind::kText && value.kind == PickleKind::kInt) dims.emplace(key.text, value.number);
+  }
+  return dims;
+}
+
 }  // namespace
 
 std::span<const std::string_view> TorchGlobals() {
@@ -237,7 +250,9 @@ absl::StatusOr<TensorTable> ReadTorchStateDict(const PickleValue& root, const To
   for (size_t i = 0; i + 1 < dict.items.size(); i += 2) {
     TUTTI_RETURN_IF_ERROR(reader.Add(*dict.items[i], *dict.items[i + 1]));
   }
-  return reader.TakeTable();
+  TensorTable table = reader.TakeTable();
+  table.dims = ReadDims(root);
+  return table;
 }
 
 }  // namespace tutti

@@ -24,7 +24,8 @@ absl::StatusOr<TorchStorage> ReadTorchStorage(const PickleValue& persistent_id);
 // The bytes of a storage, at least numel elements or an error.
 using TorchStorageBytes = std::function<absl::StatusOr<std::span<const std::byte>>(const TorchStorage&)>;
 
-// The tensors of a state dict, unwrapped from {"state_dict": …} and relieved of `module.` prefixes. A tensor whose
+// The tensors of a state dict, unwrapped from {"state_dict": …} and relieved of `module.` prefixes, and the `dims` that
+// stand beside it. A tensor whose
 // strides are not those of a dense row-major one is copied into such; all copies together take at most `copy_limit`
 // bytes.
 absl::StatusOr<TensorTable> ReadTorchStateDict(const PickleValue& root, const TorchStorageBytes& storage_bytes,

@@ -1,12 +1,12 @@
 #include "cli/model_info.h"
 
-#include <filesystem>
 #include <iterator>
 #include <nlohmann/json.hpp>
 #include <set>
-#include <system_error>
+#include <utility>
 
 #include "checkpoint/model_package.h"
+#include "checkpoint/whisper_package.h"
 #include "models/asr_model.h"
 #include "models/fsmn_vad.h"
 
@@ -46,6 +46,26 @@ std::string Value(const Config& config, const char* key) {
   return "?";
 }
 
+// What is known of a Whisper, whichever format it is in.
+absl::Status DescribeWhisper(const ModelPackage& package, ModelInfo& info) {
+  TUTTI_ASSIGN_OR_RETURN(const WhisperPackage whisper, WhisperPackage::From(package));
+  const WhisperSizes& sizes = whisper.sizes;
+  const auto put = [&info](const char* key, std::string value) { info.config.emplace_back(key, std::move(value)); };
+  put("mels", fmt::format("{}", sizes.mels));
+  put("width", fmt::format("{}", sizes.width));
+  put("encoder", fmt::format("{} layers of {} heads, feed-forward {}, {} positions", sizes.encoder_layers,
+                             sizes.encoder_heads, sizes.encoder_units, sizes.encoder_positions));
+  put("decoder", fmt::format("{} layers of {} heads, feed-forward {}, {} positions", sizes.decoder_layers,
+                             sizes.decoder_heads, sizes.decoder_units, sizes.decoder_positions));
+  put("languages", whisper.is_multilingual ? fmt::format("{}", whisper.languages.size()) : "English only");
+  put("alignment_heads", fmt::format("{}", whisper.alignment_heads.size()));
+  put("suppressed_tokens",
+      fmt::format("{}, {} of them at first", whisper.suppressed.size() + whisper.suppressed_first.size(),
+                  whisper.suppressed_first.size()));
+  put("tokenizer", fmt::format("{} merges, from {}", package.bpe.merges.size(), package.tokenizer_source));
+  return absl::OkStatus();
+}
+
 bool IsVad(const std::string& type) { return type == "FsmnVADStreaming" || type == "FsmnVAD"; }
 
 }  // namespace
@@ -54,26 +74,34 @@ absl::StatusOr<ModelInfo> Inspect(const std::string& directory) {
   TUTTI_ASSIGN_OR_RETURN(const ModelPackage package, ModelPackage::Open(directory));
   ModelInfo info{.directory = directory,
                  .type = package.model_type,
+                 .format = package.format,
                  .weights = package.weights->path(),
                  .tensors = static_cast<int64_t>(package.weights->tensors().size()),
                  .dtypes = "",
                  .tokens = static_cast<int64_t>(package.tokens.size()),
                  .config = {},
                  .runs = absl::OkStatus()};
-  std::error_code error;
-  const auto bytes = std::filesystem::file_size(info.weights, error);
-  info.weights_bytes = error ? 0 : static_cast<int64_t>(bytes);
+  info.weights_bytes = package.weights->file_bytes();
   std::set<std::string_view> dtypes;
   std::set<const std::byte*> seen;
-  for (const auto& [name, tensor] : package.weights->tensors()) {
-    const int64_t elements = name.ends_with(kScalesSuffix) ? 0 : tensor.elements();
-    if (elements > 0 && seen.insert(tensor.data).second) info.parameters += elements;  // one of two names
+  const auto count = [&](const TensorView& tensor) {
+    if (tensor.elements() > 0 && seen.insert(tensor.data).second) info.parameters += tensor.elements();  // one of two
     dtypes.insert(Name(tensor.dtype));
+  };
+  for (const auto& [name, tensor] : package.weights->tensors()) {
+    if (name.ends_with(kScalesSuffix)) {
+      dtypes.insert(Name(tensor.dtype));
+    } else if (tensor.parts.empty()) {
+      count(tensor);
+    } else {
+      for (const TensorView& part : tensor.parts) count(part);
+    }
   }
   info.dtypes = fmt::format("{}", fmt::join(dtypes, ", "));
   for (const char* key : kTellingKeys) {
     if (package.config.Has(key)) info.config.emplace_back(key, Value(package.config, key));
   }
+  if (info.type == "Whisper") DescribeWhisper(package, info).IgnoreError();  // what is wrong stands in `runs`
   info.runs = IsVad(info.type) ? FsmnVad::Load(package).status() : AsrModel::Load(package, ComputeType::kAuto).status();
   return info;
 }
@@ -85,6 +113,7 @@ std::string RenderInfo(const ModelInfo& info, bool json) {
     for (const auto& [key, value] : info.config) config[key] = value;
     const Json out = {{"directory", info.directory},
                       {"type", info.type},
+                      {"format", info.format},
                       {"runs", info.runs.ok()},
                       {"problem", info.runs.ok() ? Json(nullptr) : Json(runs)},
                       {"weights", info.weights},
@@ -97,9 +126,11 @@ std::string RenderInfo(const ModelInfo& info, bool json) {
     return out.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
   }
   std::string out = fmt::format(
-      "directory   {}\ntype        {}\nruns        {}\nweights     {} ({:.1f} MiB, {})\nparameters  {} in {} tensors\n",
-      info.directory, info.type, runs, info.weights, static_cast<double>(info.weights_bytes) / (1 << 20), info.dtypes,
-      info.parameters, info.tensors);
+      "directory   {}\ntype        {}, in {}'s format\nruns        {}\nweights     {} ({:.1f} MiB, {})\nparameters  {} "
+      "in "
+      "{} tensors\n",
+      info.directory, info.type, info.format, runs, info.weights, static_cast<double>(info.weights_bytes) / (1 << 20),
+      info.dtypes, info.parameters, info.tensors);
   if (info.tokens > 0) fmt::format_to(std::back_inserter(out), "tokens      {}\n", info.tokens);
   for (size_t i = 0; i < info.config.size(); ++i) {
     fmt::format_to(std::back_inserter(out), "{:<12}{}: {}\n", i == 0 ? "config" : "", info.config[i].first,

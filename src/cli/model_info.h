@@ -13,13 +13,14 @@ namespace tutti {
 struct ModelInfo {
   std::string directory;
   std::string type;     // config's `model`
+  std::string format;   // whose files these are: "FunASR", "GGUF", …
   std::string weights;  // file
   int64_t weights_bytes = 0;
   int64_t tensors = 0;
   int64_t parameters = 0;
   std::string dtypes;  // "f32", "f32, i64"
   int64_t tokens = 0;
-  std::vector<std::pair<std::string, std::string>> config;  // the keys that tell its size
+  std::vector<std::pair<std::string, std::string>> config;  // what tells its size
   absl::Status runs;                                        // OK: this version can run it; else why not
 };
 

@@ -114,18 +114,29 @@ class TensorAdder {
                       }));
   }
 
+  // What the original has as int8 stays as it is: quantised anew it would differ in the last bit of a scale.
   void AddInt8(const std::string& name, const TensorView& view) {
     const int64_t out = view.shape[0], in = view.shape[1];
     auto scales = std::make_shared<std::vector<float>>(static_cast<size_t>(out));  // written after the matrix
-    const auto quantised = [out, in, scales](const std::vector<float>& values, const GgufWriter::Sink& sink) {
-      std::vector<int8_t> rows(values.size());
-      QuantiseWeights(values.data(), out, in, rows.data(), scales->data());
+    const auto write = [out, in](const std::vector<int8_t>& rows, const GgufWriter::Sink& sink) {
       if (!FitsPanels(out, in)) return sink(std::as_bytes(std::span(rows)));
       std::vector<int8_t> panels(rows.size());
       PanelsFromRows(rows.data(), out, in, panels.data());
       return sink(std::as_bytes(std::span(panels)));
     };
-    writer_.AddTensor(name, gguf::kTensorI8, view.shape, Size(view, 1), Converted(name, view.shape, quantised));
+    const auto quantised = [out, in, scales, write](const std::vector<float>& values, const GgufWriter::Sink& sink) {
+      std::vector<int8_t> rows(values.size());
+      QuantiseWeights(values.data(), out, in, rows.data(), scales->data());
+      return write(rows, sink);
+    };
+    const auto kept = [weights = weights_, name, view, scales, write](const GgufWriter::Sink& sink) -> absl::Status {
+      TUTTI_ASSIGN_OR_RETURN(*scales, weights->Floats(name + kScalesSuffix, {view.shape[0]}));
+      const auto* q = reinterpret_cast<const int8_t*>(view.data);
+      return write(std::vector<int8_t>(q, q + view.elements()), sink);
+    };
+    const bool is_int8 = view.dtype == DType::kI8 && weights_->Has(name + kScalesSuffix);
+    writer_.AddTensor(name, gguf::kTensorI8, view.shape, Size(view, 1),
+                      is_int8 ? GgufWriter::Producer(kept) : Converted(name, view.shape, quantised));
     writer_.AddTensor(name + kScalesSuffix, gguf::kTensorF32, {out}, static_cast<uint64_t>(out) * sizeof(float),
                       [scales](const GgufWriter::Sink& sink) { return sink(std::as_bytes(std::span(*scales))); });
   }
@@ -172,7 +183,9 @@ bool IsNarrowMatrix(std::string_view name) {
                                          ".feed_forward.w_1.weight",       ".feed_forward.w_2.weight",
                                          ".src_attn.linear_q.weight",      ".src_attn.linear_k_v.weight",
                                          ".src_attn.linear_out.weight"};
-  return std::ranges::any_of(kNames, [name](std::string_view end) { return name.ends_with(end); });
+  const bool is_whisper = name == "decoder/embeddings/weight" || name.ends_with("/linear_0/weight") ||
+                          name.ends_with("/linear_1/weight") || name.ends_with("/linear_2/weight");
+  return is_whisper || std::ranges::any_of(kNames, [name](std::string_view end) { return name.ends_with(end); });
 }
 
 absl::Status ConvertModel(const std::string& in, const std::string& out, ComputeType type) {

@@ -13,7 +13,7 @@ absl::StatusOr<StoredMatrix> WeightSource::GetMatrix(std::string_view name, int6
 absl::StatusOr<StoredMatrix> CheckpointWeights::GetMatrix(std::string_view name, int64_t out, int64_t in) const {
   TUTTI_ASSIGN_OR_RETURN(const TensorView view, checkpoint_->Find(name));
   const std::string scales_name = std::string(name) + kScalesSuffix;
-  const bool fits = view.shape == std::vector<int64_t>{out, in};
+  const bool fits = view.parts.empty() && view.shape == std::vector<int64_t>{out, in};
   const bool aligned = reinterpret_cast<uintptr_t>(view.data) % alignof(uint16_t) == 0;
   if (fits && aligned && view.dtype == DType::kBF16) {
     return StoredMatrix{.owner = Weight(std::span<const float>(), checkpoint_->Borrow(view)),
@@ -34,7 +34,7 @@ absl::StatusOr<StoredMatrix> CheckpointWeights::GetMatrix(std::string_view name,
 absl::StatusOr<Weight> CheckpointWeights::Get(std::string_view name, std::span<const int64_t> shape) const {
   TUTTI_ASSIGN_OR_RETURN(const TensorView view, checkpoint_->Find(name));
   const bool aligned = reinterpret_cast<uintptr_t>(view.data) % alignof(float) == 0;
-  if (view.dtype == DType::kF32 && aligned && std::ranges::equal(view.shape, shape)) {
+  if (view.parts.empty() && view.dtype == DType::kF32 && aligned && std::ranges::equal(view.shape, shape)) {
     return Weight(std::span(reinterpret_cast<const float*>(view.data), static_cast<size_t>(view.elements())),
                   checkpoint_->Borrow(view));
   }

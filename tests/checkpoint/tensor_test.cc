@@ -56,6 +56,22 @@ Checkpoint OneTensor(DType dtype, std::vector<int64_t> shape, const std::byte* d
   return Checkpoint("weights.pt", {{"x", {dtype, std::move(shape), data}}}, {});
 }
 
+TEST(CheckpointTest, ATensorOfPartsIsTheirRowsOneAfterTheOther) {
+  const float first[] = {1, 2}, zeros[] = {0, 0};
+  const uint16_t second[] = {0x3fc0, 0x4000, 0xbf80, 0};
+  const auto view = [](DType dtype, int64_t rows, const void* data) {
+    return TensorView{.dtype = dtype, .shape = {rows, 2}, .data = static_cast<const std::byte*>(data)};
+  };
+  TensorView joined{.dtype = DType::kF32, .shape = {4, 2}};
+  joined.parts = {view(DType::kF32, 1, first), view(DType::kBF16, 2, second), view(DType::kF32, 1, zeros)};
+  const Checkpoint checkpoint("weights.pt", {{"x", joined}}, {});
+  EXPECT_THAT(*checkpoint.Floats("x", {4, 2}), ElementsAre(1, 2, 1.5F, 2, -1, 0, 0, 0));
+  EXPECT_FALSE(checkpoint.Floats("x", {3, 2}).ok());
+  joined.parts[1].dtype = DType::kI16;
+  EXPECT_THAT(Message(Checkpoint("weights.pt", {{"x", joined}}, {}).Floats("x", {4, 2}).status()),
+              HasSubstr("tensor x is i16, expected f32"));
+}
+
 TEST(CheckpointTest, DataNeedNotBeAligned) {
   for (size_t shift = 0; shift < 8; ++shift) {
     std::vector<std::byte> bytes(shift + 16);

@@ -1,6 +1,7 @@
 // The built program, from outside.
 #include "tests/cli/program.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -280,6 +281,33 @@ TEST(ModelsProgramTest, InfoTellsSizesOrThePreciseError) {
   const Ended broken = RunProgram({"models", "info", folder.path()});
   EXPECT_EQ(broken.exit_code, 1);
   EXPECT_THAT(broken.err, HasSubstr(folder.path()));
+}
+
+TEST(ModelsProgramTest, InfoTellsWhatAWhisperIsInEveryFormat) {
+  const testing::Folder folder;
+  const std::string forms = TUTTI_SOURCE_DIR "/tests/data/fixtures/whisper_forms/", file = folder / "whisper.gguf";
+  const Ended converted = RunProgram({"models", "convert", "--compute-type", "int8", forms + "openai/base.pt", file});
+  ASSERT_EQ(converted.exit_code, 0) << converted.err;
+  for (const auto& [model, format, dtypes, tokenizer] :
+       {std::tuple(forms + "ctranslate2", "CTranslate2", "f16, i8", "vocabulary.json, tokenizer.json"),
+        {forms + "openai", "OpenAI", "f16, f32", "multilingual.tiktoken"},
+        {forms + "huggingface", "Hugging Face", "bf16, f32", "vocab.json, merges.txt, added_tokens.json"},
+        {file, "GGUF", "f32, i8", "tutti.tokens"}}) {
+    const auto info = Json::parse(RunProgram({"models", "info", "--json", model}).out);
+    EXPECT_EQ(info["type"], "Whisper");
+    EXPECT_EQ(info["format"], format);
+    EXPECT_EQ(info["runs"], true);
+    EXPECT_EQ(info["dtypes"], dtypes) << model;
+    EXPECT_EQ(info["tokens"], 494);
+    EXPECT_GT(info["weights_bytes"], 80'000);
+    EXPECT_NEAR(info["parameters"].get<int>(), 73'000, 1000) << model;
+    EXPECT_EQ(info["config"]["mels"], "80");
+    EXPECT_EQ(info["config"]["languages"], "8");
+    EXPECT_EQ(info["config"]["encoder"], "2 layers of 2 heads, feed-forward 64, 100 positions");
+    EXPECT_EQ(info["config"]["tokenizer"], fmt::format("120 merges, from {}", tokenizer));
+  }
+  const std::string text = RunProgram({"models", "info", forms + "openai"}).out;
+  EXPECT_THAT(text, AllOf(HasSubstr("Whisper, in OpenAI's format"), HasSubstr("alignment_heads: 2")));
 }
 
 TEST(ModelsProgramTest, AConvertedFileTranscribesAsItsDirectoryDoes) {
