@@ -39,6 +39,8 @@ class Whisper final : public AsrModel {
   std::unique_ptr<Decoding> NewDecoding() const override;
   int64_t max_segment_ms() const override { return window_ms(max_frames()); }
   int64_t join_ms() const override { return window_ms(max_frames()); }
+  // Measured with whisper-base (docs/performance.md): 2 windows of 30 s in the default budget, this many times.
+  double batch_factor() const override { return 4; }
   bool takes_search_options() const override { return true; }
   absl::Status Check(const SearchOptions& options) const override;
   SegmentText Text(const Hypothesis& hypothesis) const override;
