@@ -6,7 +6,7 @@ PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: go-example help demo test build packages models samples debug asan tsan lint fuzz aarch64 bench bench-pool bench-peers client-test web-test web-screenshots install clean
+.PHONY: go-example help demo test build packages models samples debug asan tsan lint fuzz aarch64 bench bench-pool bench-peers bench-whisper client-test web-test web-screenshots install clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -75,13 +75,24 @@ $(SYNTHETIC)/model.pt: tools/make_synthetic_model.py
 PEERS = .cache/peers
 PEER_PARTS ?=
 
-bench-peers: build models $(PEERS)/installed ## against FunASR, ONNX Runtime and sherpa-onnx (6 GB from PyPI)
+bench-peers: build models samples $(PEERS)/installed ## against FunASR, ONNX Runtime, sherpa-onnx and faster-whisper (6 GB from PyPI)
+	@ninja -C build/release in_turn whisper_tokens
 	@OMP_NUM_THREADS=$(JOBS) $(PEERS)/venv/bin/python bench/peers/run.py $(PEER_PARTS)
 
 $(PEERS)/installed: bench/peers/requirements.txt
 	$(PYTHON) -m venv $(PEERS)/venv
 	$(PEERS)/venv/bin/pip install -q -r $<
 	@touch $@
+
+WHISPER_VENV = .cache/whisper-venv
+
+bench-whisper: build models samples $(WHISPER_VENV)/bin/ct2-transformers-converter ## the part of bench-peers against faster-whisper (0.4 GB)
+	@ninja -C build/release in_turn whisper_tokens
+	@$(WHISPER_VENV)/bin/python bench/peers/run.py whisper whisper-tokens
+
+$(WHISPER_VENV)/bin/ct2-transformers-converter:
+	$(PYTHON) -m venv $(WHISPER_VENV)
+	$(WHISPER_VENV)/bin/pip install -q $$(grep -E '^(ctranslate2|faster-whisper)==' bench/peers/requirements.txt)
 
 WEB = .cache/web-test
 TUTTI_WEB_URL ?=

@@ -11,6 +11,64 @@ def sections(results):
             yield f"recordings to text, {mix}, {cores}", rates
     if "service" in results:
         yield f"a service under 16 clients, 1–30 s, {results.get('cores')} cores", results["service"]
+    if "whisper" in results:
+        for beam, rates in results["whisper"]["throughput"].items():
+            yield f"whisper-base, calls, {beam_name(beam)}, {results.get('cores')} cores", rates
+        clips = results["whisper"]["clips"]
+        yield (f"whisper-base, clips of {clips['mean_seconds']:.1f} s, greedy, {results.get('cores')} cores",
+               clips["x_real_time"])
+
+
+def beam_name(beam):
+    return "greedy" if int(beam) == 1 else f"beam {beam}"
+
+
+def whisper_bars(results):
+    """(what, ratio to faster-whisper, bar, whether it is held)"""
+    def bar(what, ratio, sign, limit):
+        held = ratio >= limit if sign == "≥" else ratio <= limit
+        return what, f"{ratio:.4g}", f"{sign} {limit}", "yes" if held else "NO"
+
+    def peer(values, pick):
+        return pick(value for name, value in values.items() if name.startswith("faster-whisper"))
+
+    whisper = results.get("whisper")
+    if whisper:
+        for beam, rates in whisper["throughput"].items():
+            yield bar(f"calls, {beam_name(beam)}: throughput", rates["tutti int8"] / peer(rates, max), "≥", 2.5)
+        clips, slow = whisper["clips"], peer(whisper["clips"]["x_real_time"], max)
+        for how, limit in (("one after another", 3), ("all at once", 6)):
+            yield bar(f"{clips['clips']} short clips {how}: throughput",
+                      clips["x_real_time"][f"tutti int8, {how}"] / slow, "≥", limit)
+        yield bar("one clip of 11 s alone: time", whisper["alone"]["tutti int8"] / peer(whisper["alone"], max), "≤", 0.5)
+        yield bar("8 windows at once: peak memory", whisper["memory"]["tutti int8"] / peer(whisper["memory"], max), "≤",
+                  0.8)
+        for what, percent in whisper["errors"].items():
+            yield bar(f"{what}: word errors, points more", percent["tutti int8"] - peer(percent, min), "≤", 0.2)
+    for how, tokens in results.get("whisper-tokens", {}).items():
+        yield bar(f"tokens in f32, {how}: share of {tokens['clips']} clips", tokens["equal"] / tokens["clips"], "≥", 0.99)
+
+
+def whisper_table(results):
+    lines = ["", "| whisper-base, int8: tutti to faster-whisper's best | ratio | bar | held |", "| --- | --- | --- | --- |"]
+    lines += ["| " + " | ".join(cells) + " |" for cells in whisper_bars(results)]
+    if "whisper" in results:
+        whisper = results["whisper"]
+        lines += ["", "| program | one clip of 11 s alone | 8 windows at once |", "| --- | --- | --- |"]
+        lines += [f"| {name} | {whisper['alone'][name] * 1000:.0f} ms | {whisper['memory'][name] / 1e6:.0f} MB |"
+                  for name in whisper["alone"]]
+        lines += ["", "| recordings | program | word errors |", "| --- | --- | --- |"]
+        lines += [f"| {what} | {name} | {value:.2f} % |" for what, percent in whisper["errors"].items()
+                  for name, value in percent.items()]
+    differences = [(how, one) for how, tokens in results.get("whisper-tokens", {}).items()
+                   for one in tokens["differences"]]
+    if differences:
+        lines += ["", "Tokens that differ. The gap is by how much faster-whisper's logit of its own token exceeds that of tutti's;",
+                  "the score is tutti's less faster-whisper's.", "", "| search | clip | token | gap | score | tutti | faster-whisper |",
+                  "| --- | --- | --- | --- | --- | --- | --- |"]
+        lines += [f"| {how} | {one['clip']} | {one['token']} | {one['gap']} | {one['score']:+} | {one['tutti']} | "
+                  f"{one['faster-whisper']} |" for how, one in differences]
+    return lines
 
 
 def table(results):
@@ -30,6 +88,8 @@ def table(results):
         lines += ["", "| 8 threads, one model | results | wrong | exceptions |", "| --- | --- | --- | --- |"]
         lines += [f"| {name} | {r['results']} | {r['wrong']} | {r['exceptions']} |"
                   for name, r in results["shared"].items()]
+    if "whisper" in results or "whisper-tokens" in results:
+        lines += whisper_table(results)
     return "\n".join(lines) + "\n"
 
 

@@ -1,12 +1,15 @@
 """make bench-peers: tutti and its peers in turn, on one model, into a JSON file, a table and a plot.
 
     .cache/peers/venv/bin/python bench/peers/run.py [PART …]
+    .cache/whisper-venv/bin/python bench/peers/run.py whisper whisper-tokens
 
-Parts: encoder, agreement, pipeline-1, pipeline-all, latency, shared, service; all of them when none is named. What a
-part measures replaces that part of the JSON file, so a long comparison can be made in pieces.
+Parts: encoder, agreement, pipeline-1, pipeline-all, latency, shared, service, whisper, whisper-tokens; all of them when
+none is named. What a part measures replaces that part of the JSON file, so a long comparison can be made in pieces. The
+last two need ctranslate2 and faster-whisper only, and the programs in_turn and whisper_tokens (bench/CMakeLists.txt).
 """
 import argparse
 import datetime
+import importlib.metadata
 import json
 import os
 import pathlib
@@ -18,14 +21,9 @@ os.environ.setdefault("OMP_NUM_THREADS", str(len(os.sched_getaffinity(0))))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 import audio  # noqa: E402
-import encoder  # noqa: E402
-import export  # noqa: E402
-import pipeline  # noqa: E402
 import report  # noqa: E402
-import service  # noqa: E402
-import shared_model  # noqa: E402
 
-PARTS = ("encoder", "agreement", "pipeline-1", "pipeline-all", "latency", "shared", "service")
+PACKAGES = ("funasr", "torch", "onnxruntime", "sherpa-onnx", "ctranslate2", "faster-whisper")
 
 
 def machine():
@@ -36,14 +34,73 @@ def machine():
 
 
 def versions():
-    from importlib.metadata import version
-    return {name: version(name) for name in ("funasr", "torch", "onnxruntime", "sherpa-onnx")}
+    """Of the peers that are installed here."""
+    found = {}
+    for name in PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            pass
+    return found
 
 
-def latency(tutti, folder, work, rounds=7):
+class Setting:
+    """What the parts share."""
+
+    def __init__(self, arguments):
+        self.arguments, self.tutti, self.vad, self.rounds = arguments, arguments.tutti, arguments.vad, arguments.rounds
+        self.cores = len(os.sched_getaffinity(0))
+        self.work = arguments.cache / "audio"
+        self.work.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def model(self):
+        import export
+        return export.make(self.arguments.cache / "paraformer-large")
+
+
+def run_encoder(setting, _):
+    import encoder
+    folder = setting.model / "encoder"
+    return encoder.run(setting.tutti, folder / "encoder.onnx", folder / "encoder_quant.onnx", setting.rounds)
+
+
+def run_agreement(setting, _):
+    import pipeline
+    return pipeline.agree(setting.tutti, setting.model, setting.work)
+
+
+def run_pipeline(setting, known, threads):
+    import pipeline
+    for mix in [setting.arguments.mix] if setting.arguments.mix else audio.MIXES:
+        known[mix] = pipeline.run(setting.tutti, setting.model, setting.vad, setting.work / "mix", mix, threads,
+                                  setting.arguments.seconds * threads, setting.rounds)
+    return known
+
+
+def run_pipeline_1(setting, known):
+    """With every thread of every program on one core."""
+    def bind(cpus):
+        for task in os.listdir("/proc/self/task"):
+            os.sched_setaffinity(int(task), cpus)
+
+    bind({min(os.sched_getaffinity(0))})
+    try:
+        return run_pipeline(setting, known, 1)
+    finally:
+        bind(range(os.cpu_count()))
+
+
+def run_pipeline_all(setting, known):
+    return run_pipeline(setting, known, setting.cores)
+
+
+def run_latency(setting, _, rounds=7):
     """Seconds for one recording of 5 s alone: ONNX Runtime's network on one thread, and tutti on all cores with all it
     does besides (reading, features, text)."""
+    import encoder
     import numpy as np
+    tutti, folder, work = setting.tutti, setting.model, setting.work
     made = encoder.session(folder / "onnx" / "model_quant.onnx", 1)
     features = np.random.default_rng(1).standard_normal((1, 83, 560)).astype("f4")
     feed = {"speech": features, "speech_lengths": np.array([83], "i4")}
@@ -64,6 +121,34 @@ def latency(tutti, folder, work, rounds=7):
             "tutti int8, all cores": result["latency_seconds"]["p50"]}
 
 
+def run_shared(setting, _):
+    import shared_model
+    files = shared_model.files_in(setting.work / "shared")
+    return {"tutti": shared_model.tutti(setting.tutti, files, setting.vad),
+            "FunASR Python": shared_model.funasr(files, setting.vad)}
+
+
+def run_service(setting, _):
+    import service
+    return service.run(setting.tutti, setting.model, setting.vad, setting.work / "service",
+                       4 * setting.arguments.seconds * setting.cores, setting.rounds)
+
+
+def run_whisper(setting, _):
+    import whisper
+    return whisper.run(setting.tutti.parent, setting.arguments.whisper, setting.vad, setting.work / "whisper")
+
+
+def run_whisper_tokens(setting, _):
+    import whisper_tokens
+    return whisper_tokens.run(setting.tutti.parent, setting.arguments.whisper, setting.work / "whisper")
+
+
+PARTS = {"encoder": run_encoder, "agreement": run_agreement, "pipeline-1": run_pipeline_1,
+         "pipeline-all": run_pipeline_all, "latency": run_latency, "shared": run_shared, "service": run_service,
+         "whisper": run_whisper, "whisper-tokens": run_whisper_tokens}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS))
@@ -73,46 +158,19 @@ def main():
     parser.add_argument("--tutti", type=pathlib.Path, default=audio.ROOT / "build/release/bin/tutti")
     parser.add_argument("--cache", type=pathlib.Path, default=audio.ROOT / ".cache/peers")
     parser.add_argument("--vad", type=pathlib.Path, default=audio.ROOT / ".cache/models/fsmn-vad")
+    parser.add_argument("--whisper", type=pathlib.Path, default=audio.ROOT / ".cache/models/whisper-base")
     arguments = parser.parse_args()
     unknown = set(arguments.parts) - set(PARTS)
     if unknown:
         parser.error(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
-    parts = arguments.parts or PARTS
-    tutti, cores = arguments.tutti, len(os.sched_getaffinity(0))
-    folder = export.make(arguments.cache / "paraformer-large")
-    work = arguments.cache / "audio"
-    work.mkdir(parents=True, exist_ok=True)
+    setting = Setting(arguments)
     out = arguments.cache / "results.json"
     results = json.loads(out.read_text()) if out.exists() else {}
-    results.update(machine=machine(), versions=versions(), date=str(datetime.date.today()), cores=cores)
-    for part in parts:
+    results.update(machine=machine(), date=str(datetime.date.today()), cores=setting.cores)
+    results["versions"] = {**results.get("versions", {}), **versions()}
+    for part in arguments.parts or PARTS:
         print(f"peers: {part}", file=sys.stderr, flush=True)
-        if part == "encoder":
-            results[part] = encoder.run(tutti, folder / "encoder/encoder.onnx", folder / "encoder/encoder_quant.onnx",
-                                        arguments.rounds)
-        elif part == "agreement":
-            results[part] = pipeline.agree(tutti, folder, work)
-        elif part == "latency":
-            results[part] = latency(tutti, folder, work)
-        elif part == "service":
-            results[part] = service.run(tutti, folder, arguments.vad, work / "service", 4 * arguments.seconds * cores,
-                                        arguments.rounds)
-        elif part == "shared":
-            files = shared_model.files_in(work / "shared")
-            results[part] = {"tutti": shared_model.tutti(tutti, files, arguments.vad),
-                             "FunASR Python": shared_model.funasr(files, arguments.vad)}
-        else:
-            threads = 1 if part == "pipeline-1" else cores
-            if threads == 1:  # every thread of every program on one core
-                for task in os.listdir("/proc/self/task"):
-                    os.sched_setaffinity(int(task), {min(os.sched_getaffinity(0))})
-            for mix in [arguments.mix] if arguments.mix else audio.MIXES:
-                results.setdefault(part, {})[mix] = pipeline.run(
-                    tutti, folder, arguments.vad, work / "mix", mix, threads, arguments.seconds * threads,
-                    arguments.rounds)
-            if threads == 1:
-                for task in os.listdir("/proc/self/task"):
-                    os.sched_setaffinity(int(task), range(os.cpu_count()))
+        results[part] = PARTS[part](setting, results.get(part, {}))
         out.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     (arguments.cache / "results.md").write_text(report.table(results), encoding="utf-8")
     (arguments.cache / "results.svg").write_text(report.plot(results), encoding="utf-8")

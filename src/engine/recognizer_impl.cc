@@ -20,6 +20,11 @@ double MsPerRow(const RecognizerParts& parts) {
   return parts.asr->frontend()->row_ms();
 }
 
+// Audio that a worker has in hand.
+double BatchSeconds(const RecognizerOptions& options, const RecognizerParts& parts) {
+  return parts.asr != nullptr ? options.batch_seconds * parts.asr->batch_factor() : options.batch_seconds;
+}
+
 int64_t RowsIn(double seconds, const RecognizerParts& parts) {
   return std::max<int64_t>(1, static_cast<int64_t>(seconds * 1000 / MsPerRow(parts)));
 }
@@ -54,10 +59,9 @@ absl::Status RecognizerImpl::Start() {
     if (options_.latency) team_ = std::make_unique<Team>(options_.threads - 1);
     for (int i = 0; i < (options_.latency ? 1 : options_.threads); ++i) {
       workers_.emplace_back([this] {
-        Worker(
-            parts_, segments_, RowsIn(options_.batch_seconds, parts_), team_.get(), counts_, [this] { feeds_.Wake(); },
-            options_.sync_points)
-            .Run();
+        const int64_t batch_rows = RowsIn(BatchSeconds(options_, parts_), parts_);
+        const auto on_segment_done = [this] { feeds_.Wake(); };
+        Worker(parts_, segments_, batch_rows, team_.get(), counts_, on_segment_done, options_.sync_points).Run();
       });
     }
     // Before there is work: a worker's memory comes from where it is first touched.
@@ -155,7 +159,7 @@ RecognizerStats RecognizerImpl::stats() const {
           .batches = counts_.batches,
           .batched_seconds = static_cast<double>(counts_.rows) * seconds_per_row,
           .network_seconds = static_cast<double>(counts_.network_us) * 1e-6,
-          .batch_budget_seconds = options_.batch_seconds};
+          .batch_budget_seconds = BatchSeconds(options_, parts_)};
 }
 
 ComputeType RecognizerImpl::compute_type() const {

@@ -58,6 +58,9 @@ class AsrModel {
   // all. `options` are such as Check takes.
   virtual int64_t max_segment_ms(const SearchOptions& /*options*/) const { return std::numeric_limits<int64_t>::max(); }
   virtual int64_t join_ms(const SearchOptions& /*options*/) const { return 0; }
+  // How many times the budget of a batch a worker's decoding has in hand. More than once where each token reads all
+  // weights again, which costs the same for one segment and for many.
+  virtual double batch_factor() const { return 1; }
 
   // Whether it takes options of search at all.
   virtual bool takes_search_options() const { return false; }

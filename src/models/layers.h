@@ -74,12 +74,23 @@ void ForRowBlocks(int64_t rows, Workspace& workspace, const Body& body) {
           [&](int64_t i, Workspace& of_thread) { body(i * block, std::min(block, rows - i * block), of_thread); });
 }
 
+// Whether a team does better to share a product's outputs than its rows.
+inline bool AreFew(int64_t rows, const Workspace& workspace) {
+  constexpr int64_t kFew = 64;
+  return rows <= kFew && TeamSize(workspace) > 1;
+}
+
 // linear.Run over the workspace's team.
-inline void RunShared(const Linear& linear, const float* x, int64_t rows, float* y, Workspace& workspace) {
-  if (TeamSize(workspace) == 1) return linear.Run(x, rows, y, workspace);
+inline void RunShared(const Linear& linear, const float* x, int64_t x_stride, int64_t rows, float* y, int64_t y_stride,
+                      Workspace& workspace) {
+  if (TeamSize(workspace) == 1) return linear.Run(x, x_stride, rows, y, y_stride, workspace);
+  if (AreFew(rows, workspace)) return linear.RunByOutputs(x, x_stride, rows, y, y_stride, workspace);
   ForRowBlocks(rows, workspace, [&](int64_t first, int64_t count, Workspace& scratch) {
-    linear.Run(x + first * linear.in(), count, y + first * linear.out(), scratch);
+    linear.Run(x + first * x_stride, x_stride, count, y + first * y_stride, y_stride, scratch);
   });
+}
+inline void RunShared(const Linear& linear, const float* x, int64_t rows, float* y, Workspace& workspace) {
+  RunShared(linear, x, linear.in(), rows, y, linear.out(), workspace);
 }
 
 }  // namespace tutti

@@ -42,6 +42,8 @@ class Whisper final : public AsrModel {
   std::unique_ptr<Decoding> NewDecoding() const override;
   int64_t max_segment_ms(const SearchOptions& options) const override { return held_ms(options); }
   int64_t join_ms(const SearchOptions& options) const override { return held_ms(options); }
+  // Measured with whisper-base (docs/performance.md): 2 windows of 30 s in the default budget, this many times.
+  double batch_factor() const override { return 4; }
   bool takes_search_options() const override { return true; }
   std::vector<std::string> languages() const override;
   bool translates() const override { return package_.is_multilingual; }

@@ -18,8 +18,6 @@ absl::StatusOr<WhisperDecoder> WhisperDecoder::Load(const WeightSource& source, 
   }
   const int64_t width = dims.width;
   WhisperDecoder decoder(dims);
-  TUTTI_ASSIGN_OR_RETURN(decoder.embeddings_, EmbeddingTable::Load(source, "decoder/embeddings/weight", dims.vocabulary,
-                                                                   width, dims.compute_type));
   TUTTI_ASSIGN_OR_RETURN(const Weight positions,
                          source.Get("decoder/position_encodings/encodings", {dims.text_positions, width}));
   decoder.positions_ = positions.Copy();
@@ -31,6 +29,10 @@ absl::StatusOr<WhisperDecoder> WhisperDecoder::Load(const WeightSource& source, 
   TUTTI_ASSIGN_OR_RETURN(
       decoder.output_,
       LoadWhisperLinear(source, "decoder/embeddings", {dims.vocabulary, width, false}, {.type = dims.compute_type}));
+  if (!decoder.output_.has_weights()) {
+    TUTTI_ASSIGN_OR_RETURN(decoder.embeddings_, EmbeddingTable::Load(source, "decoder/embeddings/weight",
+                                                                     dims.vocabulary, width, dims.compute_type));
+  }
   return decoder;
 }
 
@@ -111,7 +113,7 @@ void WhisperDecoder::Embed(std::span<const WhisperInput> inputs, float* x) const
   for (const WhisperInput& input : inputs) {
     int64_t position = input.cache->tokens();
     for (const int32_t token : input.tokens) {
-      embeddings_.Get(token, x);
+      output_.has_weights() ? output_.Weights(token, x) : embeddings_.Get(token, x);
       Add(positions_.data() + position * width, width, x);
       ++position;
       x += width;
@@ -124,12 +126,7 @@ void WhisperDecoder::Attend(int64_t layer, std::span<const Row> rows, float* x, 
   const Layer& weights = layers_[static_cast<size_t>(layer)];
   const auto count = static_cast<int64_t>(rows.size());
   const int64_t width = dims_.width, stride = 3 * width;
-  ForRowBlocks(count, workspace, [&](int64_t first, int64_t some, Workspace& own) {
-    Workspace::Scope scope(own);
-    float* normed = scope.Floats(some * width);
-    weights.norm.Run(x + first * width, some, normed);
-    weights.qkv.Run(normed, width, some, scratch + first * stride, stride, own);
-  });
+  RunNormed(weights.norm, weights.qkv, x, count, scratch, stride, workspace);
   for (int64_t i = 0; i < count; ++i) {
     const Row& row = rows[static_cast<size_t>(i)];
     const float* key = scratch + i * stride + width;
@@ -140,21 +137,14 @@ void WhisperDecoder::Attend(int64_t layer, std::span<const Row> rows, float* x, 
     float* q = scratch + i * stride;
     PagedAttention(q, *row.cache, layer, row.position + 1, attention_shape(), attention_scale(), q, own);
   });
-  ForRowBlocks(count, workspace, [&](int64_t first, int64_t some, Workspace& own) {
-    weights.out.Run(scratch + first * stride, stride, some, x + first * width, width, own);
-  });
+  RunShared(weights.out, scratch, stride, count, x, width, workspace);
 }
 
 void WhisperDecoder::AttendToMemory(int64_t layer, std::span<const Group> groups, int64_t rows, float* x,
                                     float* scratch, const WhisperProbe* probe, Workspace& workspace) const {
   const Layer& weights = layers_[static_cast<size_t>(layer)];
   const int64_t width = dims_.width, heads = dims_.decoder_heads, dk = width / heads;
-  ForRowBlocks(rows, workspace, [&](int64_t first, int64_t some, Workspace& own) {
-    Workspace::Scope scope(own);
-    float* normed = scope.Floats(some * width);
-    weights.cross_norm.Run(x + first * width, some, normed);
-    weights.q.Run(normed, some, scratch + first * width, own);
-  });
+  RunNormed(weights.cross_norm, weights.q, x, rows, scratch, width, workspace);
   ForEach(static_cast<int64_t>(groups.size()) * heads, workspace, [&](int64_t item, Workspace& own) {
     const Group& group = groups[static_cast<size_t>(item / heads)];
     const int64_t head = item % heads;
@@ -167,9 +157,7 @@ void WhisperDecoder::AttendToMemory(int64_t layer, std::span<const Group> groups
     }
     CrossAttentionHead(q, width, group.rows, *group.memory, layer, head, attention_scale(), q, width, seen, own);
   });
-  ForRowBlocks(rows, workspace, [&](int64_t first, int64_t some, Workspace& own) {
-    weights.cross_out.Run(scratch + first * width, some, x + first * width, own);
-  });
+  RunShared(weights.cross_out, scratch, rows, x, workspace);
 }
 
 void WhisperDecoder::Logits(const float* hidden, int64_t rows, Workspace& workspace, float* logits) const {

@@ -88,7 +88,7 @@ class WhisperDecoder {
   float attention_scale() const;
 
   WhisperDims dims_;
-  EmbeddingTable embeddings_;
+  EmbeddingTable embeddings_;     // empty where output_, which has the same weights, can be asked for them
   std::vector<float> positions_;  // [text_positions, width]
   std::vector<Layer> layers_;
   WhisperNorm norm_;

@@ -134,18 +134,13 @@ void WhisperEncoder::Attend(const Layer& layer, int64_t rows, float* x, Workspac
   const int64_t width = dims_.width, stride = Linear::RowStride(dims_.compute_type, 3 * width),
                 dk = width / dims_.encoder_heads;
   float* qkv = scope.Floats(rows * stride);
-  ForRowBlocks(rows, workspace, [&](int64_t first, int64_t count, Workspace& scratch) {
-    Workspace::Scope block_scope(scratch);
-    float* normed = block_scope.Floats(count * width);
-    layer.norm.Run(x + first * width, count, normed);
-    layer.qkv.Run(normed, width, count, qkv + first * stride, stride, scratch);
-  });
+  RunNormed(layer.norm, layer.qkv, x, rows, qkv, stride, workspace);
   const std::array<int64_t, 2> offsets = {0, rows};
-  Attention(qkv, stride, offsets, qkv + width, qkv + 2 * width, stride, offsets, {dims_.encoder_heads, dk},
+  const AttentionShape shape = {
+      .heads = dims_.encoder_heads, .dk = dk, .int8 = dims_.compute_type == ComputeType::kInt8};
+  Attention(qkv, stride, offsets, qkv + width, qkv + 2 * width, stride, offsets, shape,
             1.0F / std::sqrt(static_cast<float>(dk)), qkv, stride, workspace);
-  ForRowBlocks(rows, workspace, [&](int64_t first, int64_t count, Workspace& scratch) {
-    layer.out.Run(qkv + first * stride, stride, count, x + first * width, width, scratch);
-  });
+  RunShared(layer.out, qkv, stride, rows, x, width, workspace);
 }
 
 // Queries and keys wait for attention in bf16, which is half the memory.
@@ -170,9 +165,7 @@ void WhisperEncoder::AttendNarrow(const Layer& layer, int64_t rows, float* x, Wo
   const std::array<int64_t, 2> offsets = {0, rows};
   SelfAttentionBf16(qk, qk + width, 2 * width, v, v_stride, offsets, {dims_.encoder_heads, dk, true},
                     1.0F / std::sqrt(static_cast<float>(dk)), workspace);
-  ForRowBlocks(rows, workspace, [&](int64_t first, int64_t count, Workspace& scratch) {
-    layer.out.Run(v + first * v_stride, v_stride, count, x + first * width, width, scratch);
-  });
+  RunShared(layer.out, v, v_stride, rows, x, width, workspace);
 }
 
 }  // namespace tutti

@@ -42,6 +42,23 @@ absl::StatusOr<WhisperNorm> WhisperNorm::Load(const WeightSource& source, std::s
   return norm;
 }
 
+void RunNormed(const WhisperNorm& norm, const Linear& linear, const float* x, int64_t rows, float* y, int64_t y_stride,
+               Workspace& workspace) {
+  const int64_t width = linear.in();
+  if (AreFew(rows, workspace)) {
+    Workspace::Scope scope(workspace);
+    float* normed = scope.Floats(rows * width);
+    norm.Run(x, rows, normed);
+    return linear.RunByOutputs(normed, width, rows, y, y_stride, workspace);
+  }
+  ForRowBlocks(rows, workspace, [&](int64_t first, int64_t count, Workspace& scratch) {
+    Workspace::Scope scope(scratch);
+    float* normed = scope.Floats(count * width);
+    norm.Run(x + first * width, count, normed);
+    linear.Run(normed, width, count, y + first * y_stride, y_stride, scratch);
+  });
+}
+
 absl::StatusOr<WhisperFeedForward> WhisperFeedForward::Load(const WeightSource& source, std::string_view name,
                                                             const WhisperDims& dims) {
   const auto in_block = [name](std::string_view part) { return fmt::format("{}/{}", name, part); };
@@ -57,7 +74,16 @@ absl::StatusOr<WhisperFeedForward> WhisperFeedForward::Load(const WeightSource& 
   return block;
 }
 
+void WhisperFeedForward::RunFew(float* x, int64_t rows, Workspace& workspace) const {
+  Workspace::Scope scope(workspace);
+  float* hidden = scope.Floats(rows * hidden_stride_);
+  RunNormed(norm_, up_, x, rows, hidden, hidden_stride_, workspace);
+  for (int64_t row = 0; row < rows; ++row) Gelu(hidden + row * hidden_stride_, up_.out());
+  down_.RunByOutputs(hidden, hidden_stride_, rows, x, width_, workspace);
+}
+
 void WhisperFeedForward::Run(float* x, int64_t rows, Workspace& workspace) const {
+  if (AreFew(rows, workspace)) return RunFew(x, rows, workspace);
   ForRowBlocks(rows, workspace, [&](int64_t first, int64_t count, Workspace& scratch) {
     Workspace::Scope scope(scratch);
     float* normed = scope.Floats(count * width_);

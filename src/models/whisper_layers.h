@@ -55,6 +55,10 @@ class WhisperNorm {
   std::vector<float> gamma_, beta_;
 };
 
+// y = linear(norm(x)) over the workspace's team; x [rows, linear.in()], rows of y `y_stride` floats apart.
+void RunNormed(const WhisperNorm& norm, const Linear& linear, const float* x, int64_t rows, float* y, int64_t y_stride,
+               Workspace& workspace);
+
 // x += down(GELU(up(norm(x)))). Immutable after Load.
 class WhisperFeedForward {
  public:
@@ -66,6 +70,8 @@ class WhisperFeedForward {
   void Run(float* x, int64_t rows, Workspace& workspace) const;
 
  private:
+  void RunFew(float* x, int64_t rows, Workspace& workspace) const;
+
   int64_t width_ = 0, hidden_stride_ = 0;
   WhisperNorm norm_;
   Linear up_, down_;

@@ -144,6 +144,10 @@ HWY_EXPORT(AttentionHead);
 
 namespace {
 
+void AttentionHeadOfBf16(const AttentionHeadView& head, float scale, Workspace& workspace) {
+  AttentionHeadBf16(head, scale, workspace);
+}
+
 void AttentionHeadF32(const AttentionHeadView& head, float scale, Workspace& workspace) {
   HWY_DYNAMIC_DISPATCH(AttentionHead)(head, scale, workspace);
 }
@@ -154,6 +158,9 @@ void Attention(const float* q, int64_t q_stride, std::span<const int64_t> query_
                int64_t kv_stride, std::span<const int64_t> key_offsets, AttentionShape shape, float scale, float* out,
                int64_t out_stride, Workspace& workspace) {
   const bool bf16 = shape.bf16 && DetectProductIsa().fast_bf16;
+  const auto head = bf16                               ? &AttentionHeadOfBf16
+                    : shape.int8 && HasInt8Attention() ? &AttentionHeadInt8
+                                                       : &AttentionHeadF32;
   const auto segments = static_cast<int64_t>(query_offsets.size()) - 1;
   ForEach(segments * shape.heads, workspace, [&](int64_t item, Workspace& scratch) {
     const auto i = static_cast<size_t>(item / shape.heads);
@@ -170,9 +177,7 @@ void Attention(const float* q, int64_t q_stride, std::span<const int64_t> query_
                                     .dk = shape.dk,
                                     .out = out + query * out_stride + column,
                                     .out_stride = out_stride};
-    if (view.keys > 0) {
-      return bf16 ? AttentionHeadBf16(view, scale, scratch) : AttentionHeadF32(view, scale, scratch);
-    }
+    if (view.keys > 0) return head(view, scale, scratch);
     for (int64_t row = 0; row < view.queries; ++row) std::fill_n(view.out + row * out_stride, shape.dk, 0.0F);
   });
 }

@@ -12,6 +12,7 @@
 #include "nn/amx.h"
 #include "nn/intrinsics.h"
 #include "nn/matrix_product.h"
+#include "nn/vector_exp.h"
 
 #define TUTTI_BF16 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16")))
 
@@ -123,17 +124,6 @@ TUTTI_BF16 void PackValues(const float* v, int64_t v_stride, int64_t keys, int64
   }
 }
 
-// exp(x) for x ≤ 0, to 7.5e-5 of itself: finer than the bf16 it is kept in.
-TUTTI_BF16 inline __m512 Exp(__m512 x) {
-  const __m512 power = _mm512_mul_ps(x, _mm512_set1_ps(1.44269504F));
-  const __m512 whole = _mm512_roundscale_ps(power, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-  const __m512 part = _mm512_sub_ps(power, whole);  // 2^part, part in [-½, ½]
-  __m512 v = _mm512_fmadd_ps(_mm512_set1_ps(0.05517132F), part, _mm512_set1_ps(0.24261054F));
-  v = _mm512_fmadd_ps(v, part, _mm512_set1_ps(0.69326099F));
-  v = _mm512_fmadd_ps(v, part, _mm512_set1_ps(0.99992811F));
-  return _mm512_scalef_ps(v, whole);
-}
-
 // weights[i] = exp(scale · (scores[i] - max)), 0 behind the keys. Returns 1 / their sum.
 TUTTI_BF16 float NarrowWeights(const float* scores, int64_t keys, int64_t padded_keys, float scale, uint16_t* weights) {
   const auto inside = [keys](int64_t i) {
@@ -149,7 +139,7 @@ TUTTI_BF16 float NarrowWeights(const float* scores, int64_t keys, int64_t padded
   __m512 sum = _mm512_setzero_ps();
   for (int64_t i = 0; i < padded_keys; i += kLanes) {
     const __m512 below = _mm512_sub_ps(_mm512_loadu_ps(scores + i), max);
-    const __m512 weight = _mm512_maskz_mov_ps(inside(i), Exp(_mm512_mul_ps(below, scale_v)));
+    const __m512 weight = _mm512_maskz_mov_ps(inside(i), CoarseExp(_mm512_mul_ps(below, scale_v)));
     sum = _mm512_add_ps(sum, weight);
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(weights + i), Narrow(weight));
   }

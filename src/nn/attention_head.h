@@ -29,4 +29,9 @@ using NarrowHeadView = AttentionHeadOf<uint16_t>;  // queries and keys in bf16
 void AttentionHeadBf16(const AttentionHeadView& head, float scale, Workspace& workspace);
 void AttentionHeadBf16(const NarrowHeadView& head, float scale, Workspace& workspace);
 
+// The head with both products of 8-bit numbers, summed exactly, and softmax in f32: queries and keys with a scale each,
+// values with one for each column, weights in 16 bits. Only where HasInt8Attention().
+void AttentionHeadInt8(const AttentionHeadView& head, float scale, Workspace& workspace);
+bool HasInt8Attention();
+
 }  // namespace tutti

@@ -5,7 +5,10 @@
 #include <cstring>
 #include <limits>
 #include <new>
+#include <vector>
 
+#include "nn/attention_head.h"
+#include "nn/cross_attention_quads.h"
 #include "nn/quantise.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -162,6 +165,73 @@ void CrossHead(const float* q, int64_t q_stride, int64_t rows, const CrossMemory
   }
 }
 
+// Of dk values to int8, in a unit that the largest of them takes 127 of; the unit.
+float QuantiseHead(const float* x, int64_t dk, int8_t* q) {
+  const D d;
+  const hn::Rebind<int8_t, D> d8;
+  const auto lanes = static_cast<int64_t>(hn::Lanes(d)), whole = dk / lanes * lanes;
+  V largest_v = hn::Zero(d);
+  for (int64_t c = 0; c < whole; c += lanes) largest_v = hn::Max(largest_v, hn::Abs(hn::LoadU(d, x + c)));
+  float largest = hn::GetLane(hn::MaxOfLanes(d, largest_v));
+  for (int64_t c = whole; c < dk; ++c) largest = std::max(largest, std::abs(x[c]));
+  const float inverse = largest > 0 ? 127.0F / largest : 0.0F;
+  for (int64_t c = 0; c < whole; c += lanes) {
+    const auto level = hn::NearestInt(hn::Mul(hn::LoadU(d, x + c), hn::Set(d, inverse)));
+    hn::StoreU(hn::DemoteTo(d8, level), d8, q + c);
+  }
+  for (int64_t c = whole; c < dk; ++c) q[c] = static_cast<int8_t>(std::lrint(x[c] * inverse));
+  return largest / 127.0F;
+}
+
+// Sixteen rows of 16 bytes become sixteen columns.
+HWY_INLINE void TransposeBytes(const int8_t* from, int64_t from_stride, int8_t* to, int64_t to_stride) {
+#if HWY_TARGET == HWY_SCALAR
+  for (int64_t i = 0; i < 16; ++i) {
+    for (int64_t j = 0; j < 16; ++j) to[j * to_stride + i] = from[i * from_stride + j];
+  }
+#else
+  const hn::FixedTag<int8_t, 16> d;
+  hn::Vec<decltype(d)> a[16], b[16];
+  for (int64_t i = 0; i < 16; ++i) a[i] = hn::LoadU(d, from + i * from_stride);
+  // Each pass turns the eight bits of an element's place by one.
+  for (int pass = 0; pass < 4; ++pass) {
+    for (int i = 0; i < 8; ++i) {
+      b[2 * i] = hn::InterleaveLower(d, a[i], a[i + 8]);
+      b[2 * i + 1] = hn::InterleaveUpper(d, a[i], a[i + 8]);
+    }
+    std::copy(b, b + 16, a);
+  }
+  for (int64_t i = 0; i < 16; ++i) hn::StoreU(a[i], d, to + i * to_stride);
+#endif
+}
+
+// Rows [first, first + count) of a head, from rows `stride` floats apart.
+void QuantiseRowsOfHead(const float* keys, const float* values, int64_t stride, int64_t dk, int64_t first,
+                        int64_t count, int64_t padded_rows, int64_t padded_dk, const CrossMemory::Head& head) {
+  auto* const key_bytes = reinterpret_cast<int8_t*>(head.keys) + first;
+  auto* const value_bytes = reinterpret_cast<int8_t*>(head.values) + first * padded_dk;
+  constexpr int64_t kBlock = 16;
+  std::vector<int8_t> rows(static_cast<size_t>(kBlock * dk));
+  for (int64_t t = 0; t < count; ++t) {
+    head.value_scales[first + t] = QuantiseHead(values + t * stride, dk, value_bytes + t * padded_dk);
+  }
+  const int64_t wide = dk / kBlock * kBlock;
+  for (int64_t t = 0; t < count; t += kBlock) {
+    const int64_t some = std::min(kBlock, count - t);
+    for (int64_t i = 0; i < some; ++i) {
+      head.key_scales[first + t + i] = QuantiseHead(keys + (t + i) * stride, dk, rows.data() + i * dk);
+    }
+    const int64_t by_block = some == kBlock ? wide : 0;
+    for (int64_t c = 0; c < by_block; c += kBlock) {
+      TransposeBytes(rows.data() + c, dk, key_bytes + c * padded_rows + t, padded_rows);
+    }
+    for (int64_t i = 0; i < some; ++i) {
+      for (int64_t c = by_block; c < dk; ++c)
+        key_bytes[c * padded_rows + t + i] = rows[static_cast<size_t>(i * dk + c)];
+    }
+  }
+}
+
 }  // namespace HWY_NAMESPACE
 }  // namespace tutti
 HWY_AFTER_NAMESPACE();
@@ -169,6 +239,7 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace tutti {
 HWY_EXPORT(CrossHead);
+HWY_EXPORT(QuantiseRowsOfHead);
 
 namespace {
 
@@ -182,19 +253,16 @@ int64_t KvBytes(ComputeType type) {
   return type == ComputeType::kInt8 ? 1 : type == ComputeType::kBf16 ? 2 : int64_t{sizeof(float)};
 }
 
-int64_t HeadBytes(int64_t rows, int64_t dk, ComputeType type) {
-  const int64_t elements = dk * Padded(rows) + Padded(rows) * Padded(dk);
-  const int64_t scales = type == ComputeType::kInt8 ? 2 * Padded(rows) * int64_t{sizeof(float)} : 0;
-  return elements * KvBytes(type) + scales;
+bool InQuads(ComputeType type) { return type == ComputeType::kInt8 && HasInt8Attention(); }
+
+int64_t KeyElements(int64_t rows, int64_t dk, ComputeType type) {
+  return (InQuads(type) ? Padded(dk) : dk) * Padded(rows);
 }
 
-// Of dk values to int8, in a unit that the largest of them takes 127 of; the unit.
-float QuantiseHead(const float* x, int64_t dk, int8_t* q, int64_t stride) {
-  float largest = 0;
-  for (int64_t c = 0; c < dk; ++c) largest = std::max(largest, std::abs(x[c]));
-  const float inverse = largest > 0 ? 127.0F / largest : 0.0F;
-  for (int64_t c = 0; c < dk; ++c) q[c * stride] = static_cast<int8_t>(std::lrint(x[c] * inverse));
-  return largest / 127.0F;
+int64_t HeadBytes(int64_t rows, int64_t dk, ComputeType type) {
+  const int64_t elements = KeyElements(rows, dk, type) + Padded(rows) * Padded(dk);
+  const int64_t scales = type == ComputeType::kInt8 ? 2 * Padded(rows) * int64_t{sizeof(float)} : 0;
+  return elements * KvBytes(type) + scales;
 }
 
 template <typename T, typename To>
@@ -226,10 +294,12 @@ CrossMemory::CrossMemory(int64_t layers, int64_t rows, AttentionShape shape, Com
       type_(type),
       bytes_(new(kHeadAlignment) std::byte[static_cast<size_t>(Bytes(layers, rows, shape, type))]()) {}
 
+bool CrossMemory::in_quads() const { return InQuads(type_); }
+
 CrossMemory::Head CrossMemory::head(int64_t layer, int64_t head) const {
   std::byte* at = bytes_.get() + (layer * shape_.heads + head) * HeadBytes(rows_, shape_.dk, type_);
   Head found = {.keys = at,
-                .values = at + shape_.dk * padded_rows_ * KvBytes(type_),
+                .values = at + KeyElements(rows_, shape_.dk, type_) * KvBytes(type_),
                 .key_scales = nullptr,
                 .value_scales = nullptr};
   if (type_ == ComputeType::kInt8) {
@@ -244,15 +314,19 @@ void CrossMemory::Put(int64_t layer, int64_t first, int64_t count, const float* 
   const int64_t dk = shape_.dk;
   for (int64_t h = 0; h < shape_.heads; ++h) {
     const Head to = head(layer, h);
+    if (in_quads()) {
+      PutQuads(*this, to, first, count, keys + h * dk, values + h * dk, stride);
+      continue;
+    }
+    if (type_ == ComputeType::kInt8) {
+      HWY_DYNAMIC_DISPATCH(QuantiseRowsOfHead)
+      (keys + h * dk, values + h * dk, stride, dk, first, count, padded_rows_, padded_dk_, to);
+      continue;
+    }
     for (int64_t t = 0; t < count; ++t) {
       const int64_t row = first + t;
       const float* k = keys + t * stride + h * dk;
       const float* v = values + t * stride + h * dk;
-      if (type_ == ComputeType::kInt8) {
-        to.key_scales[row] = QuantiseHead(k, dk, reinterpret_cast<int8_t*>(to.keys) + row, padded_rows_);
-        to.value_scales[row] = QuantiseHead(v, dk, reinterpret_cast<int8_t*>(to.values) + row * padded_dk_, 1);
-        continue;
-      }
       const int64_t size = KvBytes(type_);
       std::byte* key = to.keys + row * size;
       std::byte* value = to.values + row * padded_dk_ * size;
@@ -274,8 +348,12 @@ void CrossAttentionHead(const float* q, int64_t q_stride, int64_t rows, const Cr
     for (int64_t r = 0; r < rows; ++r) std::fill_n(out + r * out_stride, memory.shape().dk, 0.0F);
     return;
   }
+  const CrossMemory::Head found = memory.head(layer, head);
+  if (memory.in_quads()) {
+    return AttendQuads(q, q_stride, rows, memory, found, scale, out, out_stride, weights, workspace);
+  }
   HWY_DYNAMIC_DISPATCH(CrossHead)
-  (q, q_stride, rows, memory, memory.head(layer, head), scale, out, out_stride, weights, workspace);
+  (q, q_stride, rows, memory, found, scale, out, out_stride, weights, workspace);
 }
 }  // namespace tutti
 #endif

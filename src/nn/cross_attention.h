@@ -12,7 +12,8 @@ namespace tutti {
 
 // The keys and values that one utterance's encoder rows have in every layer of a decoder: written once, then read at
 // each of its steps. They lie as CrossAttention reads them, by head: keys [dk][rows], values [rows][dk], in f32, bf16
-// or int8; int8 has a scale for each head of each row.
+// or int8; int8 has a scale for each head of each row, and lies in words of four numbers (cross_attention_quads.h)
+// where this CPU multiplies those.
 //
 // Owned by one utterance. Reads may run at the same time as each other.
 class CrossMemory {
@@ -28,7 +29,7 @@ class CrossMemory {
   ComputeType type() const { return type_; }
 
   // Takes keys and values, [count, heads · dk] each, rows `stride` floats apart, as rows [first, first + count) of
-  // `layer`. Disjoint calls may run at the same time.
+  // `layer`. Calls for different rows may run at the same time.
   void Put(int64_t layer, int64_t first, int64_t count, const float* keys, const float* values, int64_t stride);
 
   // Where a head lies; for the kernels.
@@ -42,6 +43,7 @@ class CrossMemory {
   int64_t padded_rows() const { return padded_rows_; }
   int64_t padded_dk() const { return padded_dk_; }
   const AttentionShape& shape() const { return shape_; }
+  bool in_quads() const;
 
  private:
   struct Free {

@@ -8,6 +8,7 @@
 #include "nn/panel_kernel.h"
 #include "nn/panel_product.h"
 #include "nn/quantise.h"
+#include "nn/team.h"
 #include "nn/weight_panels.h"
 
 namespace tutti {
@@ -139,6 +140,15 @@ void Linear::Run(const float* x, int64_t x_stride, int64_t rows, float* y, int64
       return impl_->RunF32(x, x_stride, rows, y, workspace);
   }
 }
+
+void Linear::RunByOutputs(const float* x, int64_t x_stride, int64_t rows, float* y, int64_t y_stride,
+                          Workspace& workspace) const {
+  if (impl_->panels == nullptr || TeamSize(workspace) == 1) return Run(x, x_stride, rows, y, y_stride, workspace);
+  impl_->panels->RunByPanels(x, x_stride, rows, y, y_stride, workspace);
+}
+
+bool Linear::has_weights() const { return impl_->panels != nullptr; }
+void Linear::Weights(int64_t o, float* weights) const { impl_->panels->Weights(o, weights); }
 
 void Linear::Impl::RunF32(const float* x, int64_t x_stride, int64_t rows, float* y, Workspace& workspace) const {
   const int64_t in = product.in(), out = product.out();

@@ -46,6 +46,15 @@ class Linear {
   void Run(const float* x, int64_t rows, float* y, Workspace& workspace) const;
   // The same with rows x_stride and y_stride floats apart; y_stride is the width or RowStride of it.
   void Run(const float* x, int64_t x_stride, int64_t rows, float* y, int64_t y_stride, Workspace& workspace) const;
+  // The same, to the last bit, with the workspace's team at work on different outputs of all rows: for few rows, whose
+  // product takes as long as reading the weights does. Where that cannot be, one thread does it.
+  void RunByOutputs(const float* x, int64_t x_stride, int64_t rows, float* y, int64_t y_stride,
+                    Workspace& workspace) const;
+
+  // Whether Weights can be asked: not where oneDNN keeps them in an order of its own.
+  bool has_weights() const;
+  // The weights of output o, [in], as they are multiplied by: rounded to the product's type.
+  void Weights(int64_t o, float* weights) const;
 
   // The distance, in floats, at which rows of `width` between two layers are best kept: a little more than a power of
   // two, so that neighbouring rows do not share a few places of the first cache, where this CPU's products allow it.

@@ -51,6 +51,7 @@ struct AttentionShape {
   int64_t heads = 0;
   int64_t dk = 0;
   bool bf16 = false;  // both products in bf16 where the CPU is fast at them (ProductIsa::fast_bf16); else in f32
+  bool int8 = false;  // where it is not, in 8 bits if it has AVX-512 VNNI
 };
 void Attention(const float* q, int64_t q_stride, std::span<const int64_t> query_offsets, const float* k, const float* v,
                int64_t kv_stride, std::span<const int64_t> key_offsets, AttentionShape shape, float scale, float* out,

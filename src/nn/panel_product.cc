@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "nn/panel_kernel.h"
+#include "nn/team.h"
 #include "nn/weight_panels.h"
 
 namespace tutti {
@@ -64,6 +65,7 @@ absl::StatusOr<std::unique_ptr<const PanelProduct>> PanelProduct::Create(const W
   product->in_ = in;
   product->out_ = out;
   product->words_ = (row_bytes + kWordBytes - 1) / kWordBytes;
+  product->row_bytes_ = row_bytes;
   product->stride_ = (row_bytes + kDepthBytes - 1) / kDepthBytes * kDepthBytes;
   if (product->stride_ % kCrowded == 0) product->stride_ += static_cast<int64_t>(kCacheLine);
 
@@ -93,51 +95,104 @@ absl::StatusOr<std::unique_ptr<const PanelProduct>> PanelProduct::Create(const W
   return absl::StatusOr<std::unique_ptr<const PanelProduct>>(std::move(product));
 }
 
+int64_t PanelProduct::BlockOf(int64_t rows) const {
+  const int64_t most = std::clamp<int64_t>(kMaxBlockBytes / stride_, 1, PanelBlockRows());
+  const int64_t blocks = (rows + most - 1) / most;
+  return (rows + blocks - 1) / blocks;
+}
+
+PanelOperands PanelProduct::Operands(int64_t y_stride) const {
+  const bool int8 = type_ == ComputeType::kInt8;
+  return {.words = words_,
+          .panels = packed_->panels.get(),
+          .out = out_,
+          .bias = packed_->bias.data(),
+          .column_scales = int8 ? packed_->column_scales.data() : nullptr,
+          .column_sums = int8 ? packed_->column_sums.data() : nullptr,
+          .combine = combine_,
+          .y_stride = y_stride};
+}
+
+void PanelProduct::TakeRows(const float* x, int64_t x_stride, int64_t rows, std::byte* converted, RowScale* scales,
+                            PanelOperands& operands) const {
+  constexpr int32_t kLevels = 255;
+  operands.rows = rows;
+  if (type_ == ComputeType::kF32 && x_stride * kWordBytes % kCrowded != 0) {
+    operands.x = reinterpret_cast<const std::byte*>(x);
+    operands.x_stride = x_stride * kWordBytes;
+    return;
+  }
+  operands.x = converted;
+  operands.x_stride = stride_;
+  operands.row_scales = scales;
+  for (int64_t r = 0; r < rows; ++r) {
+    const float* from = x + r * x_stride;
+    std::byte* to = converted + r * stride_;
+    if (type_ == ComputeType::kInt8) {
+      QuantiseRows(from, 1, in_, kLevels, reinterpret_cast<uint8_t*>(to), scales + r);
+    } else if (type_ == ComputeType::kBf16) {
+      ToBf16(from, in_, reinterpret_cast<uint16_t*>(to));
+    } else {
+      std::memcpy(to, from, static_cast<size_t>(row_bytes_));
+    }
+    std::fill(to + row_bytes_, to + stride_, std::byte{0});
+  }
+}
+
 void PanelProduct::Run(const float* x, int64_t x_stride, int64_t rows, float* y, int64_t y_stride,
                        Workspace& workspace) const {
   if (rows <= 0) return;
-  constexpr int32_t kLevels = 255;
   Workspace::Scope scope(workspace);
-  const int64_t most = std::clamp<int64_t>(kMaxBlockBytes / stride_, 1, PanelBlockRows());
-  const int64_t blocks = (rows + most - 1) / most, block = (rows + blocks - 1) / blocks;
+  const int64_t block = BlockOf(rows);
   std::byte* converted = scope.Bytes(block * stride_);
-  auto* row_scales = scope.As<RowScale>(block);
-  const bool int8 = type_ == ComputeType::kInt8;
-  const int64_t row_bytes = in_ * ElementBytes(type_);
-  PanelOperands operands{.x = converted,
-                         .x_stride = stride_,
-                         .words = words_,
-                         .panels = packed_->panels.get(),
-                         .out = out_,
-                         .bias = packed_->bias.data(),
-                         .column_scales = int8 ? packed_->column_scales.data() : nullptr,
-                         .column_sums = int8 ? packed_->column_sums.data() : nullptr,
-                         .row_scales = row_scales,
-                         .combine = combine_,
-                         .y_stride = y_stride};
-  const bool as_it_is = type_ == ComputeType::kF32 && x_stride * kWordBytes % kCrowded != 0;
-  if (as_it_is) operands.x_stride = x_stride * kWordBytes;
+  auto* scales = scope.As<RowScale>(block);
+  PanelOperands operands = Operands(y_stride);
   for (int64_t first = 0; first < rows; first += block) {
-    operands.rows = std::min(block, rows - first);
+    TakeRows(x + first * x_stride, x_stride, std::min(block, rows - first), converted, scales, operands);
     operands.y = y + first * y_stride;
-    if (as_it_is) {
-      operands.x = reinterpret_cast<const std::byte*>(x + first * x_stride);
-      kernel_(operands);
-      continue;
-    }
-    for (int64_t r = 0; r < operands.rows; ++r) {
-      const float* from = x + (first + r) * x_stride;
-      std::byte* to = converted + r * stride_;
-      if (int8) {
-        QuantiseRows(from, 1, in_, kLevels, reinterpret_cast<uint8_t*>(to), row_scales + r);
-      } else if (type_ == ComputeType::kBf16) {
-        ToBf16(from, in_, reinterpret_cast<uint16_t*>(to));
-      } else {
-        std::memcpy(to, from, static_cast<size_t>(row_bytes));
-      }
-      std::fill(to + row_bytes, to + stride_, std::byte{0});
-    }
     kernel_(operands);
+  }
+}
+
+void PanelProduct::RunByPanels(const float* x, int64_t x_stride, int64_t rows, float* y, int64_t y_stride,
+                               Workspace& workspace) const {
+  if (rows <= 0) return;
+  Workspace::Scope scope(workspace);
+  PanelOperands all = Operands(y_stride);
+  TakeRows(x, x_stride, rows, scope.Bytes(rows * stride_), scope.As<RowScale>(rows), all);
+  const int64_t panels = (out_ + kPanelColumns - 1) / kPanelColumns, panel_bytes = words_ * kPanelColumns * kWordBytes;
+  // More parts than threads, so that one that begins late takes fewer.
+  const int64_t parts = std::min(panels, 4 * int64_t{TeamSize(workspace)});
+  ForEach(parts, workspace, [&](int64_t part, Workspace&) {
+    const int64_t first = panels * part / parts, column = first * kPanelColumns;
+    PanelOperands operands = all;
+    operands.panels += first * panel_bytes;
+    operands.out = std::min(out_, panels * (part + 1) / parts * kPanelColumns) - column;
+    operands.bias += column;
+    if (operands.column_scales != nullptr) {
+      operands.column_scales += column;
+      operands.column_sums += column;
+    }
+    operands.y = y + column;
+    kernel_(operands);
+  });
+}
+
+void PanelProduct::Weights(int64_t o, float* weights) const {
+  constexpr int64_t kPanelWord = kPanelColumns * kWordBytes;
+  const std::byte* from =
+      packed_->panels.get() + o / kPanelColumns * words_ * kPanelWord + o % kPanelColumns * kWordBytes;
+  const int64_t in_word = kWordBytes / ElementBytes(type_);
+  for (int64_t i = 0; i < in_; i += in_word, from += kPanelWord) {
+    const int64_t count = std::min(in_word, in_ - i);
+    if (type_ == ComputeType::kInt8) {
+      const float* scale = packed_->column_scales.data() + o;
+      DequantiseWeights(reinterpret_cast<const int8_t*>(from), scale, 1, count, weights + i);
+    } else if (type_ == ComputeType::kBf16) {
+      FromBf16(reinterpret_cast<const uint16_t*>(from), count, weights + i);
+    } else {
+      std::memcpy(weights + i, from, sizeof(float));
+    }
   }
 }
 

@@ -34,17 +34,32 @@ class PanelProduct {
 
   // x [rows, in] and y [rows, out], rows x_stride and y_stride floats apart; they may not overlap.
   void Run(const float* x, int64_t x_stride, int64_t rows, float* y, int64_t y_stride, Workspace& workspace) const;
+  // The same, with the panels shared among the workspace's team: for rows so few that they are one block. A sum has the
+  // bits of Run.
+  void RunByPanels(const float* x, int64_t x_stride, int64_t rows, float* y, int64_t y_stride,
+                   Workspace& workspace) const;
+
+  // The weights of output o, [in], as they are multiplied by.
+  void Weights(int64_t o, float* weights) const;
 
  private:
   struct Packed;
   PanelProduct();
 
+  // Rows that are converted and multiplied before the next, out of so many.
+  int64_t BlockOf(int64_t rows) const;
+  PanelOperands Operands(int64_t y_stride) const;
+  // Points the operands at rows of x, converted into `converted` where the kernel cannot read them as they are.
+  void TakeRows(const float* x, int64_t x_stride, int64_t rows, std::byte* converted, RowScale* scales,
+                PanelOperands& operands) const;
+
   ComputeType type_ = ComputeType::kF32;
   PanelKernel kernel_ = nullptr;
   Combine combine_ = Combine::kStore;
   int64_t in_ = 0, out_ = 0;
-  int64_t words_ = 0;   // of a row
-  int64_t stride_ = 0;  // of converted rows, in bytes
+  int64_t words_ = 0;      // of a row
+  int64_t row_bytes_ = 0;  // of a row, converted
+  int64_t stride_ = 0;     // of converted rows, in bytes
   std::unique_ptr<const Packed> packed_;
 };
 

@@ -131,7 +131,8 @@ absl::StatusOr<LoadedModel> LoadModel(const ServeOptions& options, std::string n
                                                                        .decode_threads = options.models.decode_threads,
                                                                        .batch_seconds = options.models.batch_seconds}));
   // Two batches for every worker, one that runs and one that forms.
-  const double window = std::max(120.0, 2 * options.models.batch_seconds * recognizer->threads());
+  const double batch = std::max(options.models.batch_seconds, recognizer->stats().batch_budget_seconds);
+  const double window = std::max(120.0, 2 * batch * recognizer->threads());
   auto dispatcher = std::make_unique<Dispatcher>(
       recognizer, DispatcherOptions{.queue_seconds = options.limits.queue_seconds, .window_seconds = window});
   return LoadedModel{.name = std::move(name), .recognizer = recognizer, .dispatcher = std::move(dispatcher)};

@@ -32,6 +32,7 @@ class StepwiseModel final : public AsrModel {
   ComputeType compute_type() const override { return ComputeType::kF32; }
   void Recognise(const ScatteredBatch&, Workspace&, std::span<Hypothesis>) const override {}
   int64_t join_ms(const SearchOptions&) const override { return join_ms_; }
+  double batch_factor() const override { return 4; }
   absl::Status Check(const SearchOptions&) const override { return absl::OkStatus(); }
   SegmentText Text(const Hypothesis& hypothesis) const override { return {std::to_string(hypothesis.ids.at(0)), {}}; }
   // Of options that ask for words' times: two parts, the first with a word.
@@ -130,6 +131,36 @@ TEST(StepwiseTest, ASegmentThatComesLaterLeavesAsSoonAsItIsDone) {
   fast->Wait();
   MutexLock lock(mu);
   EXPECT_EQ(ended, (std::vector<std::string>{"tone 2", "tone 1"}));
+}
+
+TEST(StepwiseTest, AWorkerHasAsManyTimesTheBudgetInHandAsTheModelAsksFor) {
+  Mutex mu;
+  int64_t allowed = 0;  // steps
+  const auto on_step = [&] {
+    EXPECT_TRUE(testing::Eventually([&] {
+      MutexLock lock(mu);
+      if (allowed == 0) return false;
+      --allowed;
+      return true;
+    }));
+  };
+  const auto allow = [&](int64_t steps) {
+    MutexLock lock(mu);
+    allowed = steps;
+  };
+  RecognizerOptions options = OneWorker();
+  options.batch_seconds = 1;
+  const auto recognizer = *CreateRecognizer(options, {std::make_shared<StepwiseModel>(0, on_step), nullptr, ""});
+  EXPECT_EQ(recognizer->stats().batch_budget_seconds, 4);
+  std::vector<std::shared_ptr<Transcription>> all = {*recognizer->Submit(Tone(0, 1900))};
+  EXPECT_TRUE(testing::Eventually([&] { return recognizer->stats().batches == 1; }));
+  for (int i = 1; i < 4; ++i) all.push_back(*recognizer->Submit(Tone(i, 1900)));
+  EXPECT_TRUE(testing::Eventually([&] { return recognizer->stats().queued_seconds > 5; }));
+  allow(1);  // after which there is room beside the first for another, and no more
+  EXPECT_TRUE(testing::Eventually([&] { return recognizer->stats().batches == 2; }));
+  EXPECT_NEAR(recognizer->stats().queued_seconds, 3.8, 0.3);
+  allow(1000);
+  for (const auto& one : all) EXPECT_TRUE(one->Wait().ok());
 }
 
 TEST(StepwiseTest, ASegmentThatMakesAStepFailHarmsNoOther) {

@@ -105,11 +105,18 @@ TEST(WhisperDecoderTest, ATeamListensAndDecodesWithTheBitsOfOneThread) {
   with_team.set_team(&team);
   const auto encoded = RandomFloats(300 * kDecoderWidth, 2);
   std::vector<int32_t> tokens(120, 5);
-  const TinyWhisper model(ComputeType::kInt8);
-  ASSERT_TRUE(model.decoder);
-  const CrossMemory memory = model.decoder->Listen(encoded.data(), 300, workspace);
-  const CrossMemory shared = model.decoder->Listen(encoded.data(), 300, with_team);
-  EXPECT_EQ(LogitsOf(model, memory, tokens, 120, workspace), LogitsOf(model, shared, tokens, 120, with_team));
+  for (const ComputeType type : {ComputeType::kF32, ComputeType::kBf16, ComputeType::kInt8}) {
+    const TinyWhisper model(type);
+    ASSERT_TRUE(model.decoder);
+    const CrossMemory memory = model.decoder->Listen(encoded.data(), 300, workspace);
+    const CrossMemory shared = model.decoder->Listen(encoded.data(), 300, with_team);
+    // Many tokens at once, which share rows, then one by one, which share outputs.
+    for (const size_t prefill : {120, 100}) {
+      EXPECT_EQ(LogitsOf(model, memory, tokens, prefill, workspace),
+                LogitsOf(model, shared, tokens, prefill, with_team))
+          << Name(type);
+    }
+  }
 }
 
 }  // namespace

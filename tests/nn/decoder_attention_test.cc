@@ -106,6 +106,21 @@ TEST_P(CrossAttentionTest, AgreesWithTheScalarTwinAndDoesNotDependOnTheOtherQuer
 INSTANTIATE_TEST_SUITE_P(Types, CrossAttentionTest,
                          ::testing::Values(ComputeType::kF32, ComputeType::kBf16, ComputeType::kInt8));
 
+TEST_P(CrossAttentionTest, RowsThatComeTogetherAreKeptAsOnesThatComeAlone) {
+  Workspace workspace;
+  for (const auto& [dk, keys] : {std::pair<int64_t, int64_t>{64, 50}, {40, 64}, {12, 37}}) {
+    const auto k = RandomFloats(keys * dk, 4), v = RandomFloats(keys * dk, 5), q = RandomFloats(dk, 6, 2);
+    CrossMemory together(1, keys, {1, dk}, GetParam()), alone(1, keys, {1, dk}, GetParam());
+    together.Put(0, 0, 33, k.data(), v.data(), dk);
+    together.Put(0, 33, keys - 33, k.data() + 33 * dk, v.data() + 33 * dk, dk);
+    for (int64_t t = 0; t < keys; ++t) alone.Put(0, t, 1, k.data() + t * dk, v.data() + t * dk, dk);
+    std::vector<float> of_together(static_cast<size_t>(dk)), of_alone(of_together.size());
+    CrossAttentionHead(q.data(), dk, 1, together, 0, 0, 0.3F, of_together.data(), dk, nullptr, workspace);
+    CrossAttentionHead(q.data(), dk, 1, alone, 0, 0, 0.3F, of_alone.data(), dk, nullptr, workspace);
+    EXPECT_EQ(of_together, of_alone) << dk << ", " << keys << " keys";
+  }
+}
+
 TEST(CrossMemoryTest, WithoutRowsGivesZeros) {
   Workspace workspace;
   const CrossMemory memory(1, 0, {1, 4}, ComputeType::kInt8);

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "nn/matrix_product.h"
+#include "nn/team.h"
 #include "tests/support/random.h"
 
 namespace tutti {
@@ -124,6 +125,44 @@ TEST_P(LinearTest, RowsThatLieApartHaveTheBitsOfDenseOnes) {
     linear.Run(x_.data(), kRows, dense_y.data(), workspace_);
     linear.Run(apart.data(), stride, kRows, apart_y.data(), out, workspace_);
     EXPECT_TRUE(dense_y == apart_y) << Name(type);
+  }
+}
+
+TEST_P(LinearTest, ATeamThatSharesTheOutputsHasTheBitsOfOneThread) {
+  const auto [in, out] = GetParam();
+  const int64_t stride = Linear::RowStride(ComputeType::kInt8, out);
+  Team team(2);
+  Workspace with_team;
+  with_team.set_team(&team);
+  for (const ComputeType type : kTypes) {
+    const Linear linear = Create({.accumulate = true, .type = type});
+    for (const int64_t rows : {1, 3, 17, 64}) {
+      const auto before = RandomFloats(rows * stride, 5);
+      auto alone = before, shared = before;
+      linear.Run(x_.data(), in, rows, alone.data(), stride, workspace_);
+      linear.RunByOutputs(x_.data(), in, rows, shared.data(), stride, with_team);
+      EXPECT_TRUE(shared == alone) << rows << " rows, " << Name(type);
+    }
+  }
+}
+
+TEST_P(LinearTest, TellsTheWeightsThatItMultipliesBy) {
+  const auto [in, out] = GetParam();
+  std::vector<float> one(static_cast<size_t>(in)), found(one.size()), sums(static_cast<size_t>(out));
+  for (const ComputeType type : kTypes) {
+    const Linear linear = Create({.type = type});
+    if (!linear.has_weights()) continue;
+    // Rounded to bf16, or to steps of the 127th part of the largest.
+    const double share = type == ComputeType::kF32 ? 0 : type == ComputeType::kBf16 ? 1.0 / 256 : 0.51 / 127;
+    for (int64_t o = 0; o < out; o += 7) {
+      linear.Weights(o, found.data());
+      const float* expected = weight_.data() + o * in;
+      double largest = 0;
+      for (int64_t i = 0; i < in; ++i) largest = std::max<double>(largest, std::abs(expected[i]));
+      for (int64_t i = 0; i < in; ++i) {
+        ASSERT_NEAR(found[static_cast<size_t>(i)], expected[i], share * largest) << o << "," << i << " " << Name(type);
+      }
+    }
   }
 }
 

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <limits>
 
+#include "nn/attention_head.h"
 #include "nn/matrix_product.h"
 #include "nn/quantise.h"
 #include "tests/support/random.h"
@@ -129,6 +130,35 @@ void RoundToBf16(std::vector<float>& x) {
   FromBf16(half.data(), static_cast<int64_t>(x.size()), x.data());
 }
 
+// Columns [first, first + dk) of the rows of a segment as 8-bit attention takes them: a scale for each row of queries
+// and of keys, and for each column of values.
+enum class Part { kQueries, kKeys, kValues };
+void RoundToInt8(Part part, int64_t rows, int64_t dk, int64_t stride, float* x) {
+  std::vector<float> column(static_cast<size_t>(rows));
+  std::vector<int8_t> q(static_cast<size_t>(std::max(rows, dk)));
+  std::vector<uint8_t> levels(static_cast<size_t>(dk));
+  for (int64_t r = 0; r < rows && part != Part::kValues; ++r) {
+    float* row = x + r * stride;
+    if (part == Part::kKeys) {
+      float scale;
+      QuantiseWeights(row, 1, dk, q.data(), &scale);
+      DequantiseWeights(q.data(), &scale, 1, dk, row);
+    } else {
+      RowScale scale;
+      QuantiseRows(row, 1, dk, 255, levels.data(), &scale);
+      for (int64_t c = 0; c < dk; ++c) {
+        row[c] = scale.scale * static_cast<float>(levels[static_cast<size_t>(c)] - scale.zero);
+      }
+    }
+  }
+  for (int64_t c = 0; c < dk && part == Part::kValues; ++c) {
+    for (int64_t r = 0; r < rows; ++r) column[static_cast<size_t>(r)] = x[r * stride + c];
+    float scale;
+    QuantiseWeights(column.data(), 1, rows, q.data(), &scale);
+    for (int64_t r = 0; r < rows; ++r) x[r * stride + c] = scale * static_cast<float>(q[static_cast<size_t>(r)]);
+  }
+}
+
 struct AttentionCase {
   AttentionShape shape;
   int64_t max_queries, max_keys;
@@ -148,7 +178,17 @@ TEST_P(AttentionTest, AgreesWithTheScalarTwinOverRaggedSegments) {
     RoundToBf16(q);
     RoundToBf16(kv);
   }
-  const double tolerance = bf16 ? 0.02 : 2e-5;  // the weights are rounded too
+  const bool int8 = !bf16 && shape.int8 && HasInt8Attention();
+  for (size_t s = 0; int8 && s + 1 < query_offsets.size(); ++s) {
+    const int64_t queries = query_offsets[s + 1] - query_offsets[s], keys = key_offsets[s + 1] - key_offsets[s];
+    for (int64_t h = 0; h < shape.heads; ++h) {
+      float* const of_keys = kv.data() + key_offsets[s] * kv_stride + h * shape.dk;
+      RoundToInt8(Part::kQueries, queries, shape.dk, q_stride, q.data() + query_offsets[s] * q_stride + h * shape.dk);
+      RoundToInt8(Part::kKeys, keys, shape.dk, kv_stride, of_keys);
+      RoundToInt8(Part::kValues, keys, shape.dk, kv_stride, of_keys + width);
+    }
+  }
+  const double tolerance = bf16 ? 0.02 : int8 ? 2e-3 : 2e-5;  // the weights are rounded too
   const float scale = 1.0F / std::sqrt(static_cast<float>(shape.dk));
   std::vector<float> out(static_cast<size_t>(query_offsets.back() * width), -7.0F);
   Workspace workspace;
@@ -182,16 +222,17 @@ TEST_P(AttentionTest, AgreesWithTheScalarTwinOverRaggedSegments) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Shapes, AttentionTest,
-                         ::testing::Values(AttentionCase{{4, 128}, 40, 40}, AttentionCase{{4, 48}, 9, 170},
-                                           AttentionCase{{8, 32}, 33, 5}, AttentionCase{{12, 43}, 13, 13},
-                                           AttentionCase{{1, 4}, 3, 1}, AttentionCase{{4, 128, true}, 40, 40},
-                                           AttentionCase{{4, 48, true}, 9, 170}, AttentionCase{{12, 43, true}, 50, 33},
-                                           AttentionCase{{1, 4, true}, 3, 1}));
+INSTANTIATE_TEST_SUITE_P(
+    Shapes, AttentionTest,
+    ::testing::Values(AttentionCase{{4, 128}, 40, 40}, AttentionCase{{4, 48}, 9, 170}, AttentionCase{{8, 32}, 33, 5},
+                      AttentionCase{{12, 43}, 13, 13}, AttentionCase{{1, 4}, 3, 1},
+                      AttentionCase{{4, 128, true}, 40, 40}, AttentionCase{{4, 48, true}, 9, 170},
+                      AttentionCase{{12, 43, true}, 50, 33}, AttentionCase{{1, 4, true}, 3, 1},
+                      AttentionCase{{4, 64, false, true}, 40, 90}, AttentionCase{{4, 128, false, true}, 9, 170},
+                      AttentionCase{{12, 43, false, true}, 50, 33}, AttentionCase{{1, 4, false, true}, 3, 1}));
 
 TEST(AttentionNeighboursTest, ASegmentHasTheSameBitsAloneAndAmongOthers) {
-  for (const bool bf16 : {false, true}) {
-    const AttentionShape shape{4, 48, bf16};
+  for (const AttentionShape shape : {AttentionShape{4, 48}, {4, 48, true}, {4, 48, false, true}}) {
     constexpr int64_t kWidth = 192;
     const auto offsets = RandomOffsets(9, 60, 7);
     const auto qkv = RandomFloats(offsets.back() * 3 * kWidth, 8);
@@ -213,8 +254,7 @@ TEST(AttentionNeighboursTest, ASegmentHasTheSameBitsAloneAndAmongOthers) {
 }
 
 TEST(AttentionInPlaceTest, HeadsInThePlaceOfTheirQueriesHaveTheSameBits) {
-  for (const bool bf16 : {false, true}) {
-    const AttentionShape shape{4, 48, bf16};
+  for (const AttentionShape shape : {AttentionShape{4, 48}, {4, 48, true}, {4, 48, false, true}}) {
     constexpr int64_t kWidth = 192, kStride = 3 * kWidth + 16;
     const auto offsets = RandomOffsets(9, 60, 17);
     auto qkv = RandomFloats(offsets.back() * kStride, 18);
