@@ -17,6 +17,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 os.environ.setdefault("TUTTI_MODELS", f"{ROOT / 'models'}:{ROOT / '.cache/models'}")
 THREADS = os.cpu_count()
+MODEL = "demo-paraformer"
 LIMIT = 0.95
 
 
@@ -24,7 +25,7 @@ def by_program(files):
     """Seconds from the loaded model to the last text, and the texts."""
     with tempfile.TemporaryDirectory() as folder:
         summary = pathlib.Path(folder) / "summary.json"
-        command = [ROOT / "build/release/bin/tutti", "transcribe", "--threads", str(THREADS), "--format", "jsonl",
+        command = [ROOT / "build/release/bin/tutti", "transcribe", "--model", MODEL, "--threads", str(THREADS), "--format", "jsonl",
                    "--progress", "none", "--summary", summary, *files]
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True)
         return json.loads(summary.read_text())["wall_seconds"], [json.loads(line)["text"] for line in done.stdout.splitlines()]
@@ -45,7 +46,7 @@ def main():
     options = parser.parse_args()
     import tutti
     files = [str(path) for path in options.paths or 5 * sorted((ROOT / ".cache/samples").rglob("*.g722"))]
-    recognizer = tutti.Recognizer(threads=THREADS)
+    recognizer = tutti.Recognizer(model=MODEL, threads=THREADS)
     ratios = []
     for _ in range(options.rounds):
         program, expected = by_program(files)

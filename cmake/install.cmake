@@ -30,6 +30,8 @@ endif()
 
 install(FILES models/registry.json DESTINATION ${TUTTI_MODELS_DIR})
 install(DIRECTORY models/demo-paraformer DESTINATION ${TUTTI_MODELS_DIR})
-# Fetched by `make models`; a tree without it installs without it.
-install(DIRECTORY .cache/models/fsmn-vad DESTINATION ${TUTTI_MODELS_DIR} OPTIONAL)
+# Fetched by `make models`; a tree without them installs without them, and then the first use fetches them.
+foreach(model whisper-base fsmn-vad)
+  install(DIRECTORY .cache/models/${model} DESTINATION ${TUTTI_MODELS_DIR} OPTIONAL)
+endforeach()
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})

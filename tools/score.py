@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
-"""Word error rate of tutti's jsonl against .cache/samples/transcripts.tsv, for each set of recordings.
+"""Word error rate of tutti's jsonl against .cache/samples/transcripts.tsv, for each set of recordings. Capitals,
+punctuation and digits do not count (tools/spoken.py).
 
 usage: tutti transcribe --format jsonl .cache/samples | tools/score.py
 """
 import csv
 import json
 import pathlib
-import re
 import sys
+
+from spoken import words
 
 SAMPLES = pathlib.Path(__file__).resolve().parent.parent / ".cache" / "samples"
 
@@ -16,11 +18,6 @@ def read_transcripts(samples=SAMPLES):
     """{absolute path: {"file", "set", "seconds", "text"}}, prompts before calls"""
     with open(samples / "transcripts.tsv", newline="") as table:
         return {str(samples / row["file"]): row for row in csv.DictReader(table, delimiter="\t", quoting=csv.QUOTE_NONE)}
-
-
-def words(text):
-    """A Chinese character is a word of its own."""
-    return re.sub(r"([\u3400-\u9fff])", r" \1 ", text.lower()).split()
 
 
 def edit_distance(said, heard):

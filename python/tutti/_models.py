@@ -35,4 +35,4 @@ def find(name_or_path):
                 if (folder / place).exists():
                     return str(folder / place)
     raise NotFound(f"{name}: is neither a path nor a model known here ({', '.join(sorted(known)) or 'none is'}); "
-                   f"looked in {', '.join(map(str, folders()))}")
+                   f"looked in {', '.join(map(str, folders()))}. `tutti models pull {name}` fetches one that has a name")

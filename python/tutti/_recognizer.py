@@ -66,12 +66,12 @@ class Recognizer:
     Recognizer of its own, or is given this one by multiprocessing's "spawn", which makes it anew there.
     """
 
-    def __init__(self, model: Union[str, "os.PathLike[str]"] = "demo-paraformer",
+    def __init__(self, model: Union[str, "os.PathLike[str]"] = "whisper-base",
                  vad: Union[str, "os.PathLike[str]", None] = "fsmn-vad", *, compute_type: str = "auto", threads: int = 0,
                  decode_threads: int = 0, pin_threads: bool = False, latency: bool = False, batch_seconds: float = 60,
                  queue_seconds: float = 600, max_pending: int = 100_000):
-        """`model`, `vad`: a FunASR model directory, a GGUF file or the name of a model; `vad` None: every recording is
-        one segment. `threads` 0: one a core."""
+        """`model`, `vad`: the directory of a FunASR or Whisper model, a GGUF file or the name of a model; `vad` None:
+        every recording is one segment. `threads` 0: one a core."""
         self._arguments = dict(model=_models.find(model), vad=_models.find(vad) if vad else "",
                                compute_type=compute_type, threads=threads, decode_threads=decode_threads,
                                pin_threads=pin_threads, latency=latency, batch_seconds=batch_seconds,

@@ -70,7 +70,6 @@ absl::StatusOr<BatchFlags::Prepared> BatchFlags::Prepare(const Adjust& adjust) c
     return InvalidArgument("{} needs --output DIR", overwrite_ ? "--overwrite" : "--skip-existing");
   }
   if (!raw_format_.empty()) TUTTI_RETURN_IF_ERROR(WithContext(RawFormat::Parse(raw_format_).status(), "--raw-format"));
-  TUTTI_ASSIGN_OR_RETURN(const ProgressMode mode, ParseProgressMode(progress_, isatty(STDERR_FILENO) != 0));
   Prepared prepared;
   TUTTI_ASSIGN_OR_RETURN(prepared.inputs, ExpandInputs(paths_));
   std::vector<std::string> extensions;  // each once
@@ -83,8 +82,12 @@ absl::StatusOr<BatchFlags::Prepared> BatchFlags::Prepare(const Adjust& adjust) c
                        .skip_existing = skip_existing_};
   if (adjust) TUTTI_RETURN_IF_ERROR(adjust(prepared.inputs, output));
   TUTTI_ASSIGN_OR_RETURN(prepared.writer, ResultWriter::Create(prepared.inputs, std::move(output)));
-  prepared.display = std::make_unique<ProgressDisplay>(mode, stderr);
+  prepared.display = std::make_unique<ProgressDisplay>(progress_mode(), stderr);
   return prepared;
+}
+
+ProgressMode BatchFlags::progress_mode() const {
+  return *ParseProgressMode(progress_, isatty(STDERR_FILENO) != 0);  // the command line took no other name
 }
 
 absl::Status BatchFlags::ReadStandardInput(const Interrupt& interrupt, Prepared& prepared) {

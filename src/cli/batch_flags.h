@@ -38,6 +38,7 @@ class BatchFlags {
   static absl::Status ReadStandardInput(const Interrupt& interrupt, Prepared& prepared);
 
   const std::vector<std::string>& formats() const { return formats_; }
+  ProgressMode progress_mode() const;
   bool to_files() const { return !output_.empty(); }
   int threads() const { return threads_; }
   bool fail_fast() const { return fail_fast_; }

@@ -80,6 +80,7 @@ absl::StatusOr<ModelInfo> Inspect(const std::string& directory) {
                  .dtypes = "",
                  .tokens = static_cast<int64_t>(package.tokens.size()),
                  .config = {},
+                 .is_default = false,
                  .runs = absl::OkStatus()};
   info.weights_bytes = package.weights->file_bytes();
   std::set<std::string_view> dtypes;
@@ -114,6 +115,7 @@ std::string RenderInfo(const ModelInfo& info, bool json) {
     const Json out = {{"directory", info.directory},
                       {"type", info.type},
                       {"format", info.format},
+                      {"default", info.is_default},
                       {"runs", info.runs.ok()},
                       {"problem", info.runs.ok() ? Json(nullptr) : Json(runs)},
                       {"weights", info.weights},
@@ -126,11 +128,10 @@ std::string RenderInfo(const ModelInfo& info, bool json) {
     return out.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
   }
   std::string out = fmt::format(
-      "directory   {}\ntype        {}, in {}'s format\nruns        {}\nweights     {} ({:.1f} MiB, {})\nparameters  {} "
-      "in "
-      "{} tensors\n",
-      info.directory, info.type, info.format, runs, info.weights, static_cast<double>(info.weights_bytes) / (1 << 20),
-      info.dtypes, info.parameters, info.tensors);
+      "directory   {}{}\ntype        {}, in {}'s format\nruns        {}\nweights     {} ({:.1f} MiB, {})\n"
+      "parameters  {} in {} tensors\n",
+      info.directory, info.is_default ? " (default)" : "", info.type, info.format, runs, info.weights,
+      static_cast<double>(info.weights_bytes) / (1 << 20), info.dtypes, info.parameters, info.tensors);
   if (info.tokens > 0) fmt::format_to(std::back_inserter(out), "tokens      {}\n", info.tokens);
   for (size_t i = 0; i < info.config.size(); ++i) {
     fmt::format_to(std::back_inserter(out), "{:<12}{}: {}\n", i == 0 ? "config" : "", info.config[i].first,

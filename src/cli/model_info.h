@@ -21,6 +21,7 @@ struct ModelInfo {
   std::string dtypes;  // "f32", "f32, i64"
   int64_t tokens = 0;
   std::vector<std::pair<std::string, std::string>> config;  // what tells its size
+  bool is_default = false;                                  // what commands take where no model is named
   absl::Status runs;                                        // OK: this version can run it; else why not
 };
 

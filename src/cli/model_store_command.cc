@@ -2,13 +2,13 @@
 
 #include <unistd.h>
 
-#include <chrono>
 #include <cstdio>
 
 #include "base/print.h"
 #include "cli/exit_codes.h"
 #include "cli/model_registry.h"
 #include "cli/pull_display.h"
+#include "cli/shown_pull.h"
 #include "cli/usage_error.h"
 #include "hub/model_cache.h"
 
@@ -37,30 +37,15 @@ std::string ElsewhereDirectory(const Store& store, const ModelSpec& spec) {
   return "";
 }
 
-int64_t BytesOf(const std::vector<ModelFile>& files) {
-  int64_t sum = 0;
-  for (const ModelFile& file : files) sum += std::max<int64_t>(file.size, 0);
-  return sum;
-}
-
 absl::Status PullOne(Store& store, const ModelSpec& spec) {
   if (const std::string elsewhere = ElsewhereDirectory(store, spec); !elsewhere.empty()) {
     PrintText(stdout, "{}: is in {}, nothing to fetch\n", spec.name, elsewhere);
     return absl::OkStatus();
   }
-  absl::StatusOr<ModelCache::Pulled> pulled;
-  {
-    PullDisplay display(spec.name, isatty(STDERR_FILENO) != 0, stderr);
-    pulled = store.cache.Pull(
-        spec, {.say = [&](std::string_view line) { display.Say(line); },
-               .progress = [&](int64_t done,
-                               int64_t total) { display.Update(done, total, std::chrono::steady_clock::now()); }});
-  }
+  const bool is_terminal = isatty(STDERR_FILENO) != 0;
+  const auto pulled = PullShown(store.cache, spec, is_terminal ? ProgressMode::kBar : ProgressMode::kLines);
   if (!pulled.ok()) return pulled.status();
-  const auto& files = pulled->manifest.files;
-  PrintText(stdout, "{}: {}, {} files, {}, checked ({}; licence: {})\n", spec.name, pulled->directory, files.size(),
-            ShownBytes(BytesOf(files)), pulled->was_there ? "was there" : "from " + pulled->manifest.source,
-            pulled->manifest.license.empty() ? "see the hub's page" : pulled->manifest.license);
+  PrintText(stdout, "{}\n", PulledText(spec, *pulled));
   return absl::OkStatus();
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/print.h"
+#include "cli/default_models.h"
 #include "cli/exit_codes.h"
 #include "cli/model_info.h"
 #include "cli/model_registry.h"
@@ -26,6 +27,7 @@ using Json = nlohmann::ordered_json;
 struct ListedModel {
   std::string name, kind, directory, origin, license;
   std::string remedy;  // how to get it, when it is missing
+  bool is_default = false;
 };
 
 std::vector<ListedModel> ListedModels(const ModelRegistry& registry) {
@@ -40,7 +42,9 @@ std::vector<ListedModel> ListedModels(const ModelRegistry& registry) {
                       .license = spec.license,
                       .remedy = spec.sources.empty()
                                     ? "no source to pull it from"
-                                    : fmt::format("`tutti models pull {}` fetches it{}", spec.name, size)});
+                                    : fmt::format("`tutti models pull {}` fetches it{}{}", spec.name, size,
+                                                  IsDefaultModel(spec.name) ? ", and so does the first use" : ""),
+                      .is_default = IsDefaultModel(spec.name)});
   }
   const std::string folder = ModelRegistry::CacheFolder();
   if (folder.empty()) return models;
@@ -65,7 +69,8 @@ std::string ListJson(const std::vector<ListedModel>& models) {
                     {"kind", model.kind},
                     {"directory", model.directory.empty() ? Json(nullptr) : Json(model.directory)},
                     {"origin", model.origin},
-                    {"license", model.license}});
+                    {"license", model.license},
+                    {"default", model.is_default}});
   }
   return list.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
@@ -73,8 +78,8 @@ std::string ListJson(const std::vector<ListedModel>& models) {
 std::string ListText(const std::vector<ListedModel>& models) {
   std::string out;
   for (const ListedModel& model : models) {
-    fmt::format_to(std::back_inserter(out), "{}\n  kind     {}\n  state    {}\n  origin   {}\n  licence  {}\n",
-                   model.name, model.kind.empty() ? "not stated" : model.kind,
+    fmt::format_to(std::back_inserter(out), "{}{}\n  kind     {}\n  state    {}\n  origin   {}\n  licence  {}\n",
+                   model.name, model.is_default ? " (default)" : "", model.kind.empty() ? "not stated" : model.kind,
                    model.directory.empty() ? "missing: " + model.remedy : "present in " + model.directory, model.origin,
                    model.license.empty() ? "not stated" : model.license);
   }
@@ -143,8 +148,12 @@ int ModelsCommand::Info() const {
   if (!registry.ok()) return CannotStart(registry.status());
   const auto directory = registry->Find(model_);
   if (!directory.ok()) return UsageError(directory.status());
-  const auto info = Inspect(*directory);
+  auto info = Inspect(*directory);
   if (!info.ok()) return CannotStart(info.status());
+  for (const char* name : {kDefaultModel, kDefaultVad}) {
+    const auto of_default = registry->Find(name);
+    info->is_default = info->is_default || (of_default.ok() && *of_default == *directory);
+  }
   PrintText(stdout, "{}", RenderInfo(*info, json_));
   return info->runs.ok() ? kExitOk : kExitFailed;
 }

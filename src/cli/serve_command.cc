@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/print.h"
+#include "cli/default_models.h"
 #include "cli/exit_codes.h"
 #include "cli/isolation_flags.h"
 #include "cli/model_registry.h"
@@ -23,8 +24,6 @@
 
 namespace tutti {
 namespace {
-
-constexpr const char* kDefaultModel = "demo-paraformer";
 
 // Where recordings run in processes, which a forker makes.
 absl::StatusOr<std::shared_ptr<Recognizer>> MakePool(const ServeOptions::Models& models, RecognizerOptions recognizer,
@@ -49,11 +48,17 @@ absl::StatusOr<std::shared_ptr<Recognizer>> MakePool(const ServeOptions::Models&
   return pool;
 }
 
+// The name or path in "NAME=PATH", "NAME" or "PATH".
+std::string PlaceOf(const std::string& given) {
+  const size_t equals = given.find('=');
+  return equals == std::string::npos ? given : given.substr(equals + 1);
+}
+
 // "NAME=PATH", a registered name, or a path, whose last part is the name then.
 absl::StatusOr<LoadedModel> Load(const ServeOptions& options, const std::string& given, const RecognizerMaker& make) {
   TUTTI_ASSIGN_OR_RETURN(const ModelRegistry registry, ModelRegistry::Load(ModelRegistry::SearchFolders()));
   const size_t equals = given.find('=');
-  const std::string where = equals == std::string::npos ? given : given.substr(equals + 1);
+  const std::string where = PlaceOf(given);
   std::string name =
       equals == std::string::npos ? std::filesystem::path(given).filename().string() : given.substr(0, equals);
   if (name.empty()) name = std::filesystem::path(given).parent_path().filename().string();
@@ -124,6 +129,10 @@ int ServeCommand::Run() const {
     return kExitOk;
   }
   if (const absl::Status status = Validate(*options); !status.ok()) return UsageError(status);
+  std::vector<std::string> needed = {options->models.vad};
+  for (const std::string& given : options->models.model) needed.push_back(PlaceOf(given));
+  if (const absl::Status status = FetchDefaultModels(needed, ProgressMode::kLines); !status.ok())
+    return CannotStart(status);
   const Log process_log(stderr, options->log.level == "error" ? LogLevel::kError : LogLevel::kWarning);
   std::unique_ptr<Forker> forker;  // stays null with threads
   if (options->models.isolation == "process") {

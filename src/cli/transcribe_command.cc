@@ -113,15 +113,18 @@ CLI::App* TranscribeCommand::Define(CLI::App& app) {
       "  tutti transcribe --output texts --skip-existing recordings/     (go on where it stopped)\n"
       "  tutti transcribe --output texts --job texts.db recordings/      (the same, and it knows changed recordings)\n"
       "  tutti transcribe --channels split --format jsonl call.wav\n"
-      "  tutti transcribe --model ~/models/paraformer-large --vad none *.wav\n"
+      "  tutti transcribe --language de --format srt,vtt --output subtitles talk.mp4\n"
+      "  tutti transcribe --model paraformer-large calls/    (after `tutti models pull paraformer-large`)\n"
       "  tutti transcribe --isolation process --processes 4 uploads/    (none of them can end the run)\n"
       "  ffmpeg -i rtsp://camera -t 60 -f wav - | tutti transcribe -\n"
       "\n"
       "Exit code: 0 all done, 1 at least one recording failed (the others are written), 2 wrong usage,\n"
       "130 interrupted (what was finished is written).");
   command
-      ->add_option("-m,--model", model_,
-                   "the recognition model: a directory of FunASR or CTranslate2, a GGUF file or a registered name")
+      ->add_option(
+          "-m,--model", model_,
+          "the recognition model: a directory of FunASR or CTranslate2, a GGUF file or a registered name; the default "
+          "models are fetched when they are missing")
       ->option_text("MODEL")
       ->default_str(model_)
       ->group("Models");
@@ -166,15 +169,17 @@ CLI::App* TranscribeCommand::Define(CLI::App& app) {
 }
 
 int TranscribeCommand::Run() const {
-  // Its thread may not run yet when processes are forked.
-  std::optional<Interrupt> interrupt;
-  if (!isolation_.by_processes()) interrupt.emplace();
   if (const absl::Status status = isolation_.Check(); !status.ok()) return UsageError(status);
-  const auto registry = ModelRegistry::Load(ModelRegistry::SearchFolders());
-  if (!registry.ok()) return CannotStart(registry.status());
   const bool use_vad = vad_ != "none";
   if (!use_vad && vad_flags_.any())
     return UsageError(InvalidArgument("--vad none: the --vad-… options need a VAD model"));
+  if (const absl::Status status = FetchDefaultModels({model_, vad_}, batch_.progress_mode()); !status.ok())
+    return CannotStart(status);
+  // Its thread may not run yet when processes are forked.
+  std::optional<Interrupt> interrupt;
+  if (!isolation_.by_processes()) interrupt.emplace();
+  const auto registry = ModelRegistry::Load(ModelRegistry::SearchFolders());
+  if (!registry.ok()) return CannotStart(registry.status());
   const auto model = registry->Find(model_);
   if (!model.ok()) return UsageError(WithContext(model.status(), "--model"));
   const auto vad = use_vad ? registry->Find(vad_) : absl::StatusOr<std::string>("");

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "cli/batch_flags.h"
+#include "cli/default_models.h"
 #include "cli/isolation_flags.h"
 #include "cli/job_flags.h"
 #include "cli/search_flags.h"
@@ -23,8 +24,8 @@ class TranscribeCommand {
   VadFlags vad_flags_;
   IsolationFlags isolation_;
   JobFlags job_flags_;
-  std::string model_ = "demo-paraformer";
-  std::string vad_ = "fsmn-vad";
+  std::string model_ = kDefaultModel;
+  std::string vad_ = kDefaultVad;
   std::string compute_type_ = "auto";
   int decode_threads_ = 0;
   bool pin_ = false;

@@ -149,10 +149,12 @@ CLI::App* VadCommand::Define(CLI::App& app) {
 }
 
 int VadCommand::Run() const {
+  if (const absl::Status status = isolation_.Check(); !status.ok()) return UsageError(status);
+  if (const absl::Status status = FetchDefaultModels({model_}, batch_.progress_mode()); !status.ok())
+    return CannotStart(status);
   // Its thread may not run yet when processes are forked.
   std::optional<Interrupt> interrupt;
   if (!isolation_.by_processes()) interrupt.emplace();
-  if (const absl::Status status = isolation_.Check(); !status.ok()) return UsageError(status);
   const auto registry = ModelRegistry::Load(ModelRegistry::SearchFolders());
   if (!registry.ok()) return CannotStart(registry.status());
   const auto model = registry->Find(model_);

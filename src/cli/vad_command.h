@@ -4,6 +4,7 @@
 #include <string>
 
 #include "cli/batch_flags.h"
+#include "cli/default_models.h"
 #include "cli/isolation_flags.h"
 #include "cli/vad_flags.h"
 
@@ -19,7 +20,7 @@ class VadCommand {
   BatchFlags batch_;
   VadFlags vad_flags_;
   IsolationFlags isolation_;
-  std::string model_ = "fsmn-vad";
+  std::string model_ = kDefaultVad;
   bool merge_ = false;
   double merge_length_s_ = 15;
 };

@@ -78,8 +78,9 @@ class IsolationChaosTest : public ::testing::Test {
     }
   }
   std::vector<std::string> Arguments(std::vector<std::string> more = {}) const {
-    std::vector<std::string> arguments = {"transcribe", "--output",    folder_ / "out", "--format", "txt,srt",
-                                          "--summary",  folder_ / "s", "--progress",    "none",     folder_ / "in"};
+    std::vector<std::string> arguments = {
+        "transcribe", "--model",   "demo-paraformer", "--output",   folder_ / "out", "--format",
+        "txt,srt",    "--summary", folder_ / "s",     "--progress", "none",          folder_ / "in"};
     arguments.insert(arguments.end(), more.begin(), more.end());
     return arguments;
   }

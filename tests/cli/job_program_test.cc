@@ -54,8 +54,8 @@ class JobProgramTest : public ::testing::Test {
     }
   }
   std::vector<std::string> Arguments() const {
-    return {"transcribe", "--job",       folder_ / "job.db", "--output",    folder_ / "out",
-            "--format",   "txt,srt,tsv", "--summary",        folder_ / "s", folder_ / "in"};
+    return {"transcribe",    "--model",  "demo-paraformer", "--job",     folder_ / "job.db", "--output",
+            folder_ / "out", "--format", "txt,srt,tsv",     "--summary", folder_ / "s",      folder_ / "in"};
   }
   Json Summary() const { return Json::parse(testing::BytesOf(folder_ / "s")); }
   // Done, as the journal says.
@@ -70,9 +70,10 @@ class JobProgramTest : public ::testing::Test {
 TEST_F(JobProgramTest, KilledAtRandomMomentsItGivesEveryOutputOnceAndByteForByteAsAQuietRun) {
   Recordings(kRecordings);
   const auto quiet_start = Clock::now();
-  ASSERT_EQ(
-      RunProgram({"transcribe", "--output", folder_ / "quiet", "--format", "txt,srt,tsv", folder_ / "in"}).exit_code,
-      0);
+  ASSERT_EQ(RunProgram({"transcribe", "--model", "demo-paraformer", "--output", folder_ / "quiet", "--format",
+                        "txt,srt,tsv", folder_ / "in"})
+                .exit_code,
+            0);
   const auto quiet = Clock::now() - quiet_start;
   const unsigned seed = std::random_device()();
   std::mt19937 random(seed);
@@ -199,13 +200,16 @@ TEST_F(JobProgramTest, AnotherModelOrComputeTypeIsRefusedByName) {
 TEST_F(JobProgramTest, WrongUsageSaysWhatIsWrong) {
   const std::string clip = kRecordingsFolder + "/clip_a.wav", text = folder_.Write("text", std::string(4096, 'x'));
   const std::vector<std::tuple<std::vector<std::string>, int, const char*>> cases = {
-      {{"transcribe", "--job-restart", clip}, 2, "--job"},
-      {{"transcribe", "--job", folder_ / "j", "--output", folder_ / "o", "--skip-existing", clip},
+      {{"transcribe", "--model", "demo-paraformer", "--job-restart", clip}, 2, "--job"},
+      {{"transcribe", "--model", "demo-paraformer", "--job", folder_ / "j", "--output", folder_ / "o",
+        "--skip-existing", clip},
        2,
        "--skip-existing"},
-      {{"transcribe", "--job", folder_ / "j", "-"}, 2, "cannot be read again"},
-      {{"transcribe", "--job", text, clip}, 2, "file is not a database"},
-      {{"transcribe", "--job", folder_ / "missing/j", clip}, 2, "cannot open: No such file"},
+      {{"transcribe", "--model", "demo-paraformer", "--job", folder_ / "j", "-"}, 2, "cannot be read again"},
+      {{"transcribe", "--model", "demo-paraformer", "--job", text, clip}, 2, "file is not a database"},
+      {{"transcribe", "--model", "demo-paraformer", "--job", folder_ / "missing/j", clip},
+       2,
+       "cannot open: No such file"},
       {{"job", "status", folder_ / "nonesuch"}, 1, "nonesuch: cannot open"},
       {{"job", "retry", folder_ / "nonesuch"}, 1, "nonesuch: no such job"},
       {{"job"}, 2, "subcommand"}};

@@ -60,7 +60,8 @@ TEST(TranscribeProgramTest, JsonlIsOneObjectAnInputInInputOrderAfterTheSchema) {
 }
 
 TEST(TranscribeProgramTest, ABadFileIsReportedAndTheOthersFinish) {
-  const Ended ended = RunProgram({"transcribe", "--format", "jsonl", kClipA, kNoAudio, "missing.wav", kClipB});
+  const Ended ended = RunProgram(
+      {"transcribe", "--model", "demo-paraformer", "--format", "jsonl", kClipA, kNoAudio, "missing.wav", kClipB});
   EXPECT_EQ(ended.exit_code, 1);
   EXPECT_THAT(ended.err, AllOf(HasSubstr("no_audio.mp4: no audio stream"), HasSubstr("missing.wav: cannot open")));
   const auto lines = Lines(ended.out);
@@ -74,7 +75,8 @@ TEST(TranscribeProgramTest, ABadFileIsReportedAndTheOthersFinish) {
 
 TEST(TranscribeProgramTest, StandardOutputHoldsTextOnlyOneLineARecording) {
   for (const char* progress : {"auto", "bar", "json", "none"}) {
-    const Ended ended = RunProgram({"transcribe", "--progress", progress, kClipA, kNoAudio, kClipB});
+    const Ended ended =
+        RunProgram({"transcribe", "--model", "demo-paraformer", "--progress", progress, kClipA, kNoAudio, kClipB});
     EXPECT_EQ(ended.exit_code, 1);
     EXPECT_EQ(std::count(ended.out.begin(), ended.out.end(), '\n'), 3) << ended.out;
     EXPECT_THAT(ended.out, AllOf(Not(HasSubstr("tutti")), Not(HasSubstr("{")), Not(HasSubstr("\x1b"))));
@@ -83,7 +85,7 @@ TEST(TranscribeProgramTest, StandardOutputHoldsTextOnlyOneLineARecording) {
 }
 
 TEST(TranscribeProgramTest, ProgressForProgramsIsOneJsonObjectALine) {
-  const Ended ended = RunProgram({"transcribe", "--progress", "json", kClipA, kNoAudio});
+  const Ended ended = RunProgram({"transcribe", "--model", "demo-paraformer", "--progress", "json", kClipA, kNoAudio});
   const auto events = Lines(ended.err);
   ASSERT_GE(events.size(), 4u);
   EXPECT_EQ(events.front()["event"], "start");
@@ -93,23 +95,23 @@ TEST(TranscribeProgramTest, ProgressForProgramsIsOneJsonObjectALine) {
 }
 
 TEST(TranscribeProgramTest, StandardInputIsARecording) {
-  const Ended file = RunProgram({"transcribe", kClipA});
-  const Ended piped = RunProgram({"transcribe", "-"}, testing::BytesOf(kClipA));
+  const Ended file = RunProgram({"transcribe", "--model", "demo-paraformer", kClipA});
+  const Ended piped = RunProgram({"transcribe", "--model", "demo-paraformer", "-"}, testing::BytesOf(kClipA));
   EXPECT_EQ(piped.exit_code, 0) << piped.err;
   EXPECT_EQ(piped.out, file.out);
   EXPECT_THAT(file.out, Not(IsEmpty()));
 }
 
 TEST(TranscribeProgramTest, EmptyStandardInputIsARecordingWithoutText) {
-  const Ended ended = RunProgram({"transcribe", "-"});
+  const Ended ended = RunProgram({"transcribe", "--model", "demo-paraformer", "-"});
   EXPECT_EQ(ended.exit_code, 0) << ended.err;
   EXPECT_EQ(ended.out, "\n");
 }
 
 TEST(TranscribeProgramTest, FilesAreWrittenBelowTheFolderAndSkippedTheSecondTime) {
   const testing::Folder folder;
-  std::vector<std::string> arguments = {"transcribe", "--output",  folder / "out", "--format",
-                                        "txt,srt",    "--summary", folder / "s",   kAudio};
+  std::vector<std::string> arguments = {"transcribe", "--model", "demo-paraformer", "--output",   folder / "out",
+                                        "--format",   "txt,srt", "--summary",       folder / "s", kAudio};
   const Ended first = RunProgram(arguments);
   EXPECT_EQ(first.exit_code, 0) << first.err;
   EXPECT_THAT(first.out, IsEmpty());
@@ -141,8 +143,8 @@ TEST(TranscribeProgramTest, FilesAreWrittenBelowTheFolderAndSkippedTheSecondTime
 
 TEST(TranscribeProgramTest, FailFastLeavesTheRestUndone) {
   const testing::Folder folder;
-  std::vector<std::string> arguments = {"transcribe", "--fail-fast", "--threads", "1",
-                                        "--summary",  folder / "s",  kNoAudio};
+  std::vector<std::string> arguments = {"transcribe", "--model",   "demo-paraformer", "--fail-fast", "--threads",
+                                        "1",          "--summary", folder / "s",      kNoAudio};
   for (int i = 0; i < 400; ++i) arguments.push_back(kClipA);
   EXPECT_EQ(RunProgram(arguments).exit_code, 1);
   const auto summary = Json::parse(testing::BytesOf(folder / "s"));
@@ -168,7 +170,7 @@ TEST(TranscribeProgramTest, AModelOfAnotherFamilyNeedsNothingButItsName) {
 
 TEST(TranscribeProgramTest, VadOptionsChangeTheSegments) {
   const auto segments = [](std::vector<std::string> options) {
-    options.insert(options.begin(), {"transcribe", "--format", "jsonl"});
+    options.insert(options.begin(), {"transcribe", "--model", "demo-paraformer", "--format", "jsonl"});
     options.push_back(kLong);
     const Ended ended = RunProgram(options);
     EXPECT_EQ(ended.exit_code, 0) << ended.err;
@@ -180,8 +182,8 @@ TEST(TranscribeProgramTest, VadOptionsChangeTheSegments) {
 }
 
 TEST(TranscribeProgramTest, SplitChannelsAreToldApart) {
-  const Ended ended = RunProgram({"transcribe", "--channels", "split", "--vad", "none", "--format", "jsonl",
-                                  kSource + "/tests/data/audio/stereo_44k.flac"});
+  const Ended ended = RunProgram({"transcribe", "--model", "demo-paraformer", "--channels", "split", "--vad", "none",
+                                  "--format", "jsonl", kSource + "/tests/data/audio/stereo_44k.flac"});
   const auto line = Lines(ended.out).at(0);
   EXPECT_EQ(line["channels"], 2);
   ASSERT_EQ(line["segments"].size(), 2u);
@@ -194,8 +196,9 @@ class InterruptTest : public ::testing::TestWithParam<int> {};
 TEST_P(InterruptTest, WhatIsFinishedIsWrittenAndCounted) {
   const testing::Folder folder;
   const std::string out = folder / "out";
-  std::vector<std::string> arguments = {"transcribe", "--threads", "1",         "--format",  "json",
-                                        "--output",   out,         "--summary", folder / "s"};
+  std::vector<std::string> arguments = {"transcribe", "--model", "demo-paraformer", "--threads", "1",
+                                        "--format",   "json",    "--output",        out,         "--summary",
+                                        folder / "s"};
   for (int i = 0; i < 2000; ++i) arguments.push_back(kClipA);
   Program program(arguments);
   const auto any_output = [&out] { return std::filesystem::exists(out) && !FilesBelow(out).empty(); };
@@ -319,7 +322,7 @@ TEST(ModelsProgramTest, AConvertedFileTranscribesAsItsDirectoryDoes) {
   ASSERT_EQ(RunProgram({"models", "convert", "fsmn-vad", vad}).exit_code, 0);
   const Ended ended = RunProgram({"transcribe", "--model", asr, "--vad", vad, "--compute-type", "int8", kLong});
   EXPECT_EQ(ended.exit_code, 0) << ended.err;
-  EXPECT_EQ(ended.out, RunProgram({"transcribe", "--compute-type", "int8", kLong}).out);
+  EXPECT_EQ(ended.out, RunProgram({"transcribe", "--model", "demo-paraformer", "--compute-type", "int8", kLong}).out);
   EXPECT_THAT(ended.out, Not(IsEmpty()));
 
   const auto info = Json::parse(RunProgram({"models", "info", "--json", asr}).out);

@@ -26,8 +26,8 @@ TEST(StandardStreamsTest, AStandardErrorThatTakesNothingDoesNotEndTheWork) {
   const std::string out = folder / "out";
   for (const char* closed : {"2>/dev/full", "2>&-"}) {
     for (const char* progress : {"auto", "bar", "json", "none"}) {
-      EXPECT_EQ(ShellExitCode(fmt::format("transcribe --progress {} {} {} {} >{} {}", progress, kOneSpeech, kSilentFilm,
-                                          kOneSpeech, out, closed)),
+      EXPECT_EQ(ShellExitCode(fmt::format("transcribe --model demo-paraformer --progress {} {} {} {} >{} {}", progress,
+                                          kOneSpeech, kSilentFilm, kOneSpeech, out, closed)),
                 1)
           << progress << " " << closed;
       const std::string text = testing::BytesOf(out);
@@ -41,7 +41,7 @@ TEST(StandardStreamsTest, AStandardOutputThatTakesNothingIsAFailure) {
     for (const char* command : {"--help", "--version", "--generate-man", "models list", "models info fsmn-vad"}) {
       EXPECT_EQ(ShellExitCode(fmt::format("{} {} 2>/dev/null", command, closed)), 1) << command << closed;
     }
-    for (const char* command : {"transcribe", "vad"}) {
+    for (const char* command : {"transcribe --model demo-paraformer", "vad"}) {
       EXPECT_EQ(ShellExitCode(fmt::format("{} {} {} 2>/dev/null", command, kOneSpeech, closed)), 1)
           << command << closed;
     }

@@ -400,6 +400,114 @@ class IndexTest(PullTest):
         self.assertFalse((self.models / "tiny").exists())
 
 
+class DefaultModelTest(PullTest):
+    """A program outside of the tree, which finds no model but those of the cache."""
+
+    def setUp(self):
+        super().setUp()
+        (self.folder / "bin").mkdir()
+        self.program = shutil.copy(TUTTI, self.folder / "bin/tutti")
+        folders = {"whisper-base": FIXTURES / "whisper_tiny", "fsmn-vad": ROOT / ".cache/models/fsmn-vad"}
+        needed = {"whisper-base": ("config.json", "model.bin", "tokenizer.json", "vocabulary.txt"),
+                  "fsmn-vad": ("am.mvn", "config.yaml", "configuration.json", "model.pt")}
+        models = []
+        for name, folder in folders.items():
+            files = {file: (folder / file).read_bytes() for file in needed[name]}
+            self.hub.hugging_face[f"Some/{name}"] = files
+            models.append(entry(name, [{"type": "huggingface", "repository": f"Some/{name}"}], files))
+        self.register(*models)
+        self.clip = str(FIXTURES / "audio/clip_a.wav")
+        # A network of random weights takes everything for silence or nonsense.
+        self.transcribe = ("transcribe", "--no-speech-threshold", "1", "--language", "en", self.clip)
+        self.expected = self.run_tutti(*self.transcribe, "--model", str(folders["whisper-base"]), "--vad",
+                                       str(folders["fsmn-vad"])).out
+
+    def start(self, *arguments):
+        command = [getattr(self, "program", TUTTI), *arguments]
+        return subprocess.Popen(command, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                stdin=subprocess.DEVNULL, text=True)
+
+    def disconnect(self):
+        self.hub.stop()
+        self.hub = None
+
+    def test_they_are_fetched_once_and_need_no_network_afterwards(self):
+        summary = self.folder / "summary.json"
+        first = self.run_tutti(*self.transcribe, "--summary", str(summary))
+        self.assertEqual(first.out, self.expected)
+        told = json.loads(summary.read_text())
+        self.assertEqual((told["model"], told["vad"]),
+                         (str(self.models / "whisper-base"), str(self.models / "fsmn-vad")))
+        for name in ("whisper-base", "fsmn-vad"):
+            self.assertIn(f"{name}, a default model, is not here yet: fetching", first.err)
+            self.assertIn(f"{name}: from Hugging Face Some/{name}", first.err)
+        self.disconnect()
+        again = self.run_tutti(*self.transcribe)
+        self.assertEqual(again.out, self.expected)
+        self.assertNotIn("fetching", again.err)
+        self.run_tutti("models", "verify")
+
+    def test_processes_jobs_and_a_name_fetch_them_too(self):
+        done = self.run_tutti(*self.transcribe, "--model", "whisper-base", "--isolation", "process", "--processes", "1",
+                              "--job", str(self.folder / "job.db"))
+        self.assertEqual(done.out, self.expected)
+
+    def test_voice_activity_fetches_its_own_only(self):
+        self.assertIn(self.clip, self.run_tutti("vad", self.clip).out)
+        self.assertEqual([path.name for path in self.models.iterdir() if path.name != ".pull"], ["fsmn-vad"])
+
+    def test_a_service_fetches_them_before_it_listens(self):
+        process = self.start("serve", "--port", "0")
+        self.addCleanup(process.stdout.close)
+        self.addCleanup(process.stderr.close)
+        said = []
+        for line in process.stderr:
+            said.append(line)
+            if "serving at" in line:
+                break
+        process.terminate()
+        self.assertEqual(process.wait(60), 0, said)
+        self.assertEqual(sum("fetching" in line for line in said), 2, said)
+
+    def test_without_a_network_the_error_says_what_to_do(self):
+        self.environment |= dict.fromkeys(("HF_ENDPOINT", "MODELSCOPE_DOMAIN", "PIP_INDEX_URL"), dead_url())
+        started = time.monotonic()
+        failed = self.run_tutti(*self.transcribe, code=1)
+        self.assertLess(time.monotonic() - started, 10)
+        for hint in ("whisper-base: cannot be pulled", "`tutti models pull whisper-base fsmn-vad`", str(self.models),
+                     "--model DIR"):
+            self.assertIn(hint, failed.err)
+
+    def test_a_program_that_reads_progress_sees_json_only(self):
+        done = self.run_tutti(*self.transcribe, "--progress", "json")
+        self.assertIn("fetching", json.loads(done.err.splitlines()[0])["text"])
+        for line in done.err.splitlines():
+            json.loads(line)
+
+    def test_who_interrupts_the_download_ends_it_and_the_next_goes_on(self):
+        self.hub.slow = 0.05
+        process = self.start(*self.transcribe)
+        part = self.models / ".pull/whisper-base/files/model.bin.part"
+        while not (part.exists() and part.stat().st_size > 50_000):
+            time.sleep(0.02)
+        process.terminate()
+        process.communicate(timeout=10)
+        time.sleep(0.3)  # its child ends with it
+        there = part.stat().st_size
+        time.sleep(0.3)
+        self.assertEqual(part.stat().st_size, there)
+        self.hub.slow = 0
+        self.assertEqual(self.run_tutti(*self.transcribe).out, self.expected)
+        self.assertEqual(self.hub.asked_for("model.bin"), [None, f"bytes={there}-"])
+
+    def test_the_list_marks_them(self):
+        listed = {model["name"]: model["default"] for model in json.loads(self.run_tutti("models", "list", "--json").out)}
+        self.assertEqual(listed, {"whisper-base": True, "fsmn-vad": True})
+        self.assertIn("whisper-base (default)", self.run_tutti("models", "list").out)
+        self.run_tutti(*self.transcribe)
+        self.assertIn("(default)", self.run_tutti("models", "info", "whisper-base").out)
+
+
 class NetworkTest(PullTest):
     def test_a_proxy_is_used_and_no_proxy_passes_it_by(self):
         self.environment["HF_ENDPOINT"] = "http://hub.invalid"  # only a proxy knows this name

@@ -45,7 +45,7 @@ def text_in_child(recognizer, path):
 class RecognizerTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.recognizer = tutti.Recognizer(threads=2)
+        cls.recognizer = tutti.Recognizer("demo-paraformer", threads=2)
         cls.long = cls.recognizer.transcribe(LONG)
 
     @classmethod
@@ -96,10 +96,10 @@ class RecognizerTest(unittest.TestCase):
             self.recognizer.transcribe(b"RIFF\x10\0\0\0WAVEno audio", name="bad.wav")
         with self.assertRaisesRegex(TypeError, "float32"):
             self.recognizer.transcribe(array.array("q", [1, 2, 3]))
-        with self.assertRaisesRegex(FileNotFoundError, "no-such-model.*demo-paraformer"):
+        with self.assertRaisesRegex(FileNotFoundError, "no-such-model.*demo-paraformer.*`tutti models pull no-such-model`"):
             tutti.Recognizer("no-such-model")
         with self.assertRaisesRegex(ValueError, "float99"):
-            tutti.Recognizer(compute_type="float99")
+            tutti.Recognizer("demo-paraformer", compute_type="float99")
         with self.assertRaises(TimeoutError):
             self.recognizer.transcribe(LONG, timeout=1e-9)
 
@@ -280,7 +280,7 @@ class SearchTest(unittest.TestCase):
 
 class LifetimeTest(unittest.TestCase):
     def test_closing_cancels_what_is_pending_and_ends_use(self):
-        recognizer = tutti.Recognizer(threads=1)
+        recognizer = tutti.Recognizer("demo-paraformer", threads=1)
         futures = [recognizer.submit(LONG) for _ in range(60)]
         recognizer.close()
         recognizer.close()
@@ -290,7 +290,7 @@ class LifetimeTest(unittest.TestCase):
             recognizer.transcribe(GOODBYE)
 
     def test_the_last_handle_may_go_in_a_callback(self):
-        held = [tutti.Recognizer(threads=1)]
+        held = [tutti.Recognizer("demo-paraformer", threads=1)]
         gone = threading.Event()
 
         def drop(future):
@@ -305,7 +305,7 @@ class LifetimeTest(unittest.TestCase):
 
     def test_a_program_may_end_with_work_pending(self):
         program = ("import tutti\n"
-                   f"recognizer = tutti.Recognizer(threads=1)\n"
+                   f"recognizer = tutti.Recognizer('demo-paraformer', threads=1)\n"
                    f"futures = [recognizer.submit({str(LONG)!r}) for _ in range(100)]\n"
                    "print(futures[0].result().text != '')\n")
         done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
