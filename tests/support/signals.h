@@ -49,8 +49,8 @@ inline double Note(double hertz, double since) {
 
 // Four chords that go round, a melody above them, and a beat.
 inline std::vector<float> Music(double seconds) {
-  constexpr double kChords[4][3] = {{261.63, 329.63, 392}, {220, 261.63, 329.63}, {174.61, 220, 261.63},
-                                    {196, 246.94, 293.66}};
+  constexpr double kChords[4][3] = {
+      {261.63, 329.63, 392}, {220, 261.63, 329.63}, {174.61, 220, 261.63}, {196, 246.94, 293.66}};
   constexpr double kScale[8] = {523.25, 587.33, 659.25, 783.99, 880, 1046.5, 1174.66, 1318.51};
   std::mt19937 generator(7);
   std::vector<double> melody;
@@ -74,7 +74,8 @@ inline std::vector<std::pair<std::string, std::vector<float>>> SoundsWithoutSpee
       {"noise", WhiteNoise(seconds, 0.1)},
       {"loud noise", WhiteNoise(seconds, 0.5)},
       {"low noise", BrownNoise(seconds, 0.3)},
-      {"mains hum", Synthesised(seconds, [](double t) { return 0.2 * (Sine(50, t) + Sine(100, t) + Sine(150, t) / 2); })},
+      {"mains hum",
+       Synthesised(seconds, [](double t) { return 0.2 * (Sine(50, t) + Sine(100, t) + Sine(150, t) / 2); })},
       {"a tone", Synthesised(seconds, [](double t) { return 0.5 * Sine(440, t); })},
       {"a dial tone", Synthesised(seconds, [](double t) { return 0.3 * (Sine(350, t) + Sine(440, t)); })},
       {"ringing",
