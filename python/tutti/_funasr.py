@@ -24,7 +24,7 @@ _VAD_OPTIONS = {
     "speech_to_sil_time_thres", "speech_2_noise_ratio", "do_extend", "lookback_time_start_point",
     "lookahead_time_end_point", "max_single_segment_time", "snr_thres", "noise_frame_num_used_for_snr", "decibel_thres",
     "speech_noise_thres", "dynamic_silence"}
-# Of OpenAI's Whisper, which FunASR hands through: their names here, and those that choose how it computes or are as here.
+# Of OpenAI's Whisper, to which FunASR hands them: their names here, and those that change nothing.
 _DECODING_OPTIONS = {"task": "task", "language": "language", "temperature": "temperature", "beam_size": "beam_size",
                      "patience": "patience", "length_penalty": "length_penalty", "prompt": "initial_prompt",
                      "prefix": "prefix", "sample_len": "max_new_tokens", "best_of": "best_of"}
