@@ -36,6 +36,12 @@ struct QuadOperands {
   int32_t* out;       // [rows, columns]
 };
 
+// By value: gcc would keep sums that assembly changes in place on the stack.
+TUTTI_QUADS inline __m512i AddQuads(__m512i sum, __m512i of_unsigned, __m512i of_signed) {
+  asm("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(of_unsigned), "v"(of_signed));
+  return sum;
+}
+
 // kColumns vectors of columns from `c` on.
 template <int64_t kRows, int64_t kColumns>
 TUTTI_QUADS void QuadColumns(const QuadOperands& o, int64_t c) {
@@ -51,9 +57,7 @@ TUTTI_QUADS void QuadColumns(const QuadOperands& o, int64_t c) {
       int32_t quad;
       std::memcpy(&quad, o.a + (r * o.depth + i) * kQuad, sizeof(quad));
       const __m512i factor = _mm512_set1_epi32(quad);
-      for (int64_t j = 0; j < kColumns; ++j) {
-        asm("vpdpbusd %2, %1, %0" : "+v"(sums[r][j]) : "v"(factor), "v"(in[j]));
-      }
+      for (int64_t j = 0; j < kColumns; ++j) sums[r][j] = AddQuads(sums[r][j], factor, in[j]);
     }
   }
   for (int64_t r = 0; r < kRows; ++r) {

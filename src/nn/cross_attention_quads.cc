@@ -40,8 +40,10 @@ TUTTI_CROSS float RoundRow(const float* x, int64_t dk, int8_t* levels) {
   return most / kKeyLevels;
 }
 
-TUTTI_CROSS inline void AddQuadProducts(__m512i& sum, __m512i of_unsigned, __m512i of_signed) {
+// By value: gcc would keep sums that assembly changes in place on the stack.
+TUTTI_CROSS inline __m512i AddQuadProducts(__m512i sum, __m512i of_unsigned, __m512i of_signed) {
   asm("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(of_unsigned), "v"(of_signed));
+  return sum;
 }
 
 TUTTI_CROSS inline __m512i Broadcast(const void* word) {
@@ -64,7 +66,7 @@ TUTTI_CROSS void ScoreBlocks(const int8_t* queries, int64_t padded_dk, const std
     for (int64_t r = 0; r < kRows; ++r) query[r] = Broadcast(queries + r * padded_dk + i * kNumbers);
     for (int64_t j = 0; j < kBlocks; ++j) {
       const __m512i key = _mm512_loadu_si512(keys + j * block_bytes + i * kLine);
-      for (int64_t r = 0; r < kRows; ++r) AddQuadProducts(sums[r][j], key, query[r]);
+      for (int64_t r = 0; r < kRows; ++r) sums[r][j] = AddQuadProducts(sums[r][j], key, query[r]);
     }
   }
   for (int64_t r = 0; r < kRows; ++r) {
@@ -102,8 +104,8 @@ TUTTI_CROSS void SumColumns(const WeightPlanes& planes, int64_t padded, const st
     for (int64_t r = 0; r < kRows; ++r) {
       const __m512i high = Broadcast(planes.upper + r * padded + t), low = Broadcast(planes.lower + r * padded + t);
       for (int64_t j = 0; j < kColumns; ++j) {
-        AddQuadProducts(upper[r][j], high, value[j]);
-        AddQuadProducts(lower[r][j], low, value[j]);
+        upper[r][j] = AddQuadProducts(upper[r][j], high, value[j]);
+        lower[r][j] = AddQuadProducts(lower[r][j], low, value[j]);
       }
     }
   }
