@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """What the length of Whisper's windows costs and saves: for each of --window-seconds, word errors and CPU time on the samples.
 
-usage: whisper_windows.py [--tutti PROGRAM] [--model MODEL] [--compute-type TYPE] [--beam-size N] [WINDOW ...]
+usage: whisper_windows.py [--tutti PROGRAM] [--model MODEL] [--compute-type TYPE] [--beam-size N] [--every N] [WINDOW ...]
+  --every  of the prompts only each Nth; default 4
   WINDOW   of --window-seconds; default: auto 10 15 20 30
 
 Calls are of many windows, read sentences and prompts of one each; half of the prompts are shorter than 1.2 s, so that nearly
@@ -27,6 +28,7 @@ def main():
     parser.add_argument("--model", default="whisper-base")
     parser.add_argument("--compute-type", default="int8")
     parser.add_argument("--beam-size", default="1")
+    parser.add_argument("--every", type=int, default=4)
     parser.add_argument("windows", nargs="*", default=["auto", "10", "15", "20", "30"])
     options = parser.parse_args()
     transcripts = score.read_transcripts()
@@ -34,6 +36,8 @@ def main():
     for window in options.windows:
         for name, kinds in SETS.items():
             files = [file for file, row in transcripts.items() if row["set"] in kinds]
+            if name == "prompts":
+                files = files[::options.every]
             if not files:
                 continue
             before = resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -43,7 +43,7 @@ TEST(RequestTest, SegmentsAreRestoredToTheirOrderWhateverTheWorkersDid) {
 TEST(RequestTest, ATranscriptIsInTheLanguageOfMostOfItsSpeech) {
   const auto request = MakeRequest();
   auto add = [&, number = int64_t{0}](int64_t start_ms, int64_t ms, const char* text, const char* language,
-                                            float probability) mutable {
+                                      float probability) mutable {
     Segment segment{start_ms, start_ms + ms, 0, text, {}};
     segment.language = language;
     segment.language_probability = probability;
