@@ -292,6 +292,8 @@ def timed(whisper, window, frames, language, found):
     parts, _, _ = whisper._split_segments_by_timestamps(tokenizer, found, 0.0, frames, frames / 100, 0)
     row = lambda part: {"tokens": [t for t in part["tokens"] if t < tokenizer.eot], "start": part["start"], "end": part["end"]}
     divided = [row(part) for part in parts]
+    if "\ufffd" in tokenizer.decode(found):  # random bytes, some of which would be lost
+        return {"language": language, "found": found, "divided": divided}
     whisper.add_word_timestamps([parts], tokenizer, whisper.model.encode(window), frames, "\"'“¿([{-",
                                 "\"'.。,，!！?？:：”)]}、", 0.0)
     return {"language": language, "found": found, "divided": divided, "timed": [

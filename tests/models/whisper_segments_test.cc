@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <string>
 #include <tuple>
 
@@ -33,10 +35,14 @@ TEST(WhisperSegmentsTest, DividesAsTheReferenceDoes) {
   size_t several = 0;
   for (const std::string clip : {"clip_a", "clip_b"}) {
     for (const auto& timed : expected[clip]["timed"]) {
-      const auto found = Divide(timed["found"], expected[clip]["align"]["frames"].get<int64_t>() * 10);
+      const int64_t window_ms = expected[clip]["align"]["frames"].get<int64_t>() * 10;
+      const auto found = Divide(timed["found"], window_ms);
       Parts divided;
       for (const auto& part : timed["divided"]) {
-        const auto ms = [&](const char* name) { return std::lround(part[name].get<double>() * 1000); };
+        // The reference lets random times be anywhere.
+        const auto ms = [&](const char* name) {
+          return std::min<int64_t>(std::lround(part[name].get<double>() * 1000), window_ms);
+        };
         if (!part["tokens"].empty()) divided.emplace_back(part["tokens"], ms("start"), ms("end"));
       }
       ASSERT_GE(found.size(), divided.size()) << timed;

@@ -90,11 +90,11 @@ TEST_F(WhisperWordsTest, OfStretchesAreThoseOfTheReference) {
   int compared = 0;
   for (const std::string clip : {"clip_a", "clip_b"}) {
     for (const auto& timed : expected_[clip]["timed"]) {
+      if (!timed.contains("timed")) continue;  // bytes that are no text
       SCOPED_TRACE(timed);
       std::vector<WhisperStretch> stretches =
           DivideByTimes(timed["found"].get<std::vector<int32_t>>(), TinyWhisperVocabulary(),
                         expected_[clip]["align"]["frames"].get<int64_t>() * 10);
-      if (stretches.size() > timed["timed"].size()) continue;  // it leaves text out
       std::vector<int32_t> text;
       for (const WhisperStretch& stretch : stretches) {
         text.insert(text.end(), stretch.words.begin(), stretch.words.end());
@@ -114,7 +114,7 @@ TEST_F(WhisperWordsTest, OfStretchesAreThoseOfTheReference) {
       ++compared;
     }
   }
-  EXPECT_GE(compared, 12);
+  EXPECT_EQ(compared, 10);
 }
 
 TEST_F(WhisperWordsTest, LettersOfSeveralTokensAreNotCut) {
