@@ -166,7 +166,7 @@ class TestWeights final : public WeightSource {
 };
 
 TEST_F(ConvertTest, EveryMatrixOfTheNetworkButTheOutputLayerIsNarrow) {
-  for (const std::string& directory : {kTiny, kDemo, kSense}) {
+  for (const std::string& directory : {kTiny, kDemo, kSense, kFixtures + "whisper_forms/openai"}) {
     const ModelPackage package = Open(directory);
     const TestWeights weights(package.weights);
     ASSERT_TRUE(AsrModel::Load(package, weights, ComputeType::kF32).ok());
