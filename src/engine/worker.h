@@ -61,7 +61,7 @@ class Worker {
   // is to blame.
   void Attempt(const std::function<void()>& work);
   void RunOneByOne(const absl::Status& why);
-  int64_t live_rows() const;
+  int64_t live_cost() const;
   Segment ToSegment(const QueuedSegment& queued, const Hypothesis& hypothesis) const;
 
   const RecognizerParts& parts_;

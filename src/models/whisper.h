@@ -41,6 +41,7 @@ class Whisper final : public AsrModel {
   int64_t join_ms() const override { return window_ms(max_frames()); }
   // Measured with whisper-base (docs/performance.md): 2 windows of 30 s in the default budget, this many times.
   double batch_factor() const override { return 4; }
+  int64_t batch_rows(int64_t rows) const override { return WindowFrames(rows); }
   bool takes_search_options() const override { return true; }
   absl::Status Check(const SearchOptions& options) const override;
   SegmentText Text(const Hypothesis& hypothesis) const override;
