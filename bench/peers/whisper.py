@@ -169,7 +169,7 @@ def memory(ours, model, calls, work, cores):
     return {"tutti int8": ours.at_once([path], 1)[1]["peak_memory_bytes"], "faster-whisper int8": int(child.stdout)}
 
 
-def run(programs, model, vad, work, calls=8, rounds=1):
+def run(programs, model, vad, work, calls=6, rounds=1):
     """What bench/peers/report.py prints. `programs` is the folder of tutti and in_turn."""
     cores = len(os.sched_getaffinity(0))
     work.mkdir(parents=True, exist_ok=True)

@@ -35,7 +35,8 @@ struct RecognizerOptions {
   // All workers share the rows of one batch at a time, for the least time from one recording to its text. For many
   // recordings at once it is slower than each worker on a batch of its own. Results are the same to the last bit.
   bool latency = false;
-  // A batch takes segments until it holds this many seconds of audio.
+  // A batch takes segments until it holds this many seconds of audio; four times as many where a model finds its text
+  // token by token (Whisper).
   double batch_seconds = 60;
   // Segments that wait for a worker; beyond either bound, decoding pauses.
   double queue_seconds = 600;

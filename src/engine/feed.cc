@@ -126,6 +126,7 @@ void Feed::Queue(std::vector<VadSegment> pieces, int channel, std::span<const fl
     const FeatureExtractor& frontend = *parts_.asr->frontend();
     queued->rows = frontend.Rows(static_cast<int64_t>(samples.size()));
     if (queued->rows == 0) return;  // below 25 ms: nothing to hear
+    queued->batch_rows = parts_.asr->batch_rows(queued->rows, request_->options().search);
     queued->features.reserve(static_cast<size_t>(queued->rows * frontend.width()));
     frontend.Compute(samples, queued->features);
   }

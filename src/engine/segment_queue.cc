@@ -28,10 +28,11 @@ absl::Status SegmentQueue::Push(std::unique_ptr<QueuedSegment>& segment) {
                              options_.max_rows, options_.max_bytes);
   }
   auto& line = waiting_[segment->interactive() ? 0 : 1];
-  const int64_t rows = segment->rows, bytes = segment->bytes();
+  const int64_t rows = segment->rows, bytes = segment->bytes(), cost = segment->cost();
   line.push_back(std::move(segment));
   rows_ += rows;
   bytes_ += bytes;
+  cost_ += cost;
   pushed_.NotifyOne();
   return absl::OkStatus();
 }
@@ -86,13 +87,13 @@ std::vector<std::unique_ptr<QueuedSegment>> SegmentQueue::TakeMore(int64_t budge
 
 SegmentQueue::Segments SegmentQueue::TakeBatch(QueuedSegment* next, bool first, int64_t budget, Segments& dropped) {
   Segments batch;
-  int64_t left = std::min(budget, rows_ / (idle_workers_ + 1));
-  if (idle_workers_ == 0) left = std::min(left, std::max(budget / 8, rows_ / options_.workers));
-  if (next != nullptr && next->interactive() && next->rows <= budget / 8) {
-    left = std::min(left, next->rows + budget / 8);
+  int64_t left = std::min(budget, cost_ / (idle_workers_ + 1));
+  if (idle_workers_ == 0) left = std::min(left, std::max(budget / 8, cost_ / options_.workers));
+  if (next != nullptr && next->interactive() && next->cost() <= budget / 8) {
+    left = std::min(left, next->cost() + budget / 8);
   }
-  for (; next != nullptr && ((first && batch.empty()) || next->rows <= left); next = Front(dropped)) {
-    left -= next->rows;
+  for (; next != nullptr && ((first && batch.empty()) || next->cost() <= left); next = Front(dropped)) {
+    left -= next->cost();
     batch.push_back(TakeFront());
   }
   return batch;
@@ -114,6 +115,7 @@ std::unique_ptr<QueuedSegment> SegmentQueue::TakeFront() {
   line.pop_front();
   rows_ -= segment->rows;
   bytes_ -= segment->bytes();
+  cost_ -= segment->cost();
   return segment;
 }
 
@@ -127,6 +129,7 @@ void SegmentQueue::DropStopped() {
       for (auto it = kept; it != line.end(); ++it) {
         rows_ -= (*it)->rows;
         bytes_ -= (*it)->bytes();
+        cost_ -= (*it)->cost();
       }
       std::move(kept, line.end(), std::back_inserter(dropped));
       line.erase(kept, line.end());
@@ -140,7 +143,7 @@ void SegmentQueue::Close() {
   MutexLock lock(mu_);
   closed_ = true;
   waiting_.swap(dropped);
-  rows_ = bytes_ = 0;
+  rows_ = bytes_ = cost_ = 0;
   pushed_.NotifyAll();
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdint>
@@ -23,9 +24,11 @@ struct QueuedSegment {
   std::vector<VadSegment> pieces;  // of the recording, joined; one at least, in order
   int channel = 0;
   int64_t rows = 0;                    // LFR frames, 60 ms each
+  int64_t batch_rows = 0;              // what it counts as in a batch, where that is more than rows
   std::vector<float> features;         // [rows, width]
   std::vector<int32_t> previous = {};  // ids of the text that stands before it, where the search is told so
 
+  int64_t cost() const { return std::max(rows, batch_rows); }
   int64_t bytes() const { return static_cast<int64_t>(features.size() * sizeof(float)); }
   bool interactive() const { return request->options().priority == Priority::kInteractive; }
 };
@@ -64,7 +67,7 @@ class SegmentQueue {
   // The segment is untouched on error.
   absl::Status Push(std::unique_ptr<QueuedSegment>& segment) TUTTI_EXCLUDES(mu_);
 
-  // Waits for a segment, then takes it and as many of the next as fit into `budget` rows in all, never waiting for
+  // Waits for a segment, then takes it and as many of the next as fit into a `budget` of cost in all, never waiting for
   // more. The first is taken whatever its length, so a long segment cannot starve. Less rides along
   // - when the first is interactive and short: at most an eighth of the budget (LevelDB's rule for group commit), so
   //   that it is not kept waiting by its company;
@@ -109,6 +112,7 @@ class SegmentQueue {
   std::array<std::deque<std::unique_ptr<QueuedSegment>>, 2> waiting_ TUTTI_GUARDED_BY(mu_);  // interactive, batch
   int64_t rows_ TUTTI_GUARDED_BY(mu_) = 0;                                                   // sums over waiting_
   int64_t bytes_ TUTTI_GUARDED_BY(mu_) = 0;
+  int64_t cost_ TUTTI_GUARDED_BY(mu_) = 0;
   int64_t idle_workers_ TUTTI_GUARDED_BY(mu_) = 0;
   bool closed_ TUTTI_GUARDED_BY(mu_) = false;
 };

@@ -18,7 +18,7 @@ void Worker::Run() {
     workspace_.Release();
   };
   while (true) {
-    auto batch = live_.empty() ? queue_.PopBatch(batch_rows_, on_idle) : queue_.TakeMore(batch_rows_ - live_rows());
+    auto batch = live_.empty() ? queue_.PopBatch(batch_rows_, on_idle) : queue_.TakeMore(batch_rows_ - live_cost());
     if (batch.empty() && live_.empty()) return;
     if (!batch.empty()) {
       ReachSyncPoint(sync_points_, "Worker:batch_popped");
@@ -89,7 +89,7 @@ void Worker::DropStopped() {
 
 void Worker::Attempt(const std::function<void()>& work) {
   double seconds = 0;
-  const int64_t rows = live_rows();
+  const int64_t cost = live_cost();
   absl::Status done;
   {
     CpuTimer timer(seconds);
@@ -100,7 +100,7 @@ void Worker::Attempt(const std::function<void()>& work) {
   }
   counts_.network_us += static_cast<int64_t>(seconds * 1e6);
   for (Live& one : live_) {
-    one.seconds += seconds * static_cast<double>(one.segment->rows) / static_cast<double>(std::max<int64_t>(rows, 1));
+    one.seconds += seconds * static_cast<double>(one.segment->cost()) / static_cast<double>(std::max<int64_t>(cost, 1));
   }
   if (!done.ok()) RunOneByOne(done);
 }
@@ -123,10 +123,10 @@ void Worker::RunOneByOne(const absl::Status& why) {
   }
 }
 
-int64_t Worker::live_rows() const {
-  int64_t rows = 0;
-  for (const Live& one : live_) rows += one.segment->rows;
-  return rows;
+int64_t Worker::live_cost() const {
+  int64_t cost = 0;
+  for (const Live& one : live_) cost += one.segment->cost();
+  return cost;
 }
 
 std::vector<Segment> Worker::ToSegments(const QueuedSegment& queued, const Hypothesis& hypothesis) const {

@@ -64,7 +64,7 @@ class Worker {
   // is to blame.
   void Attempt(const std::function<void()>& work);
   void RunOneByOne(const absl::Status& why);
-  int64_t live_rows() const;
+  int64_t live_cost() const;
   // One, unless the model divides it.
   std::vector<Segment> ToSegments(const QueuedSegment& queued, const Hypothesis& hypothesis) const;
 

@@ -61,6 +61,8 @@ class AsrModel {
   // How many times the budget of a batch a worker's decoding has in hand. More than once where each token reads all
   // weights again, which costs the same for one segment and for many.
   virtual double batch_factor() const { return 1; }
+  // What a segment of so many rows counts as in a batch: more where it is filled up before the network sees it.
+  virtual int64_t batch_rows(int64_t rows, const SearchOptions& /*options*/) const { return rows; }
 
   // Whether it takes options of search at all.
   virtual bool takes_search_options() const { return false; }

@@ -44,6 +44,9 @@ class Whisper final : public AsrModel {
   int64_t join_ms(const SearchOptions& options) const override { return held_ms(options); }
   // Measured with whisper-base (docs/performance.md): 2 windows of 30 s in the default budget, this many times.
   double batch_factor() const override { return 4; }
+  int64_t batch_rows(int64_t rows, const SearchOptions& options) const override {
+    return windows().Heard(rows, options.window_seconds);
+  }
   bool takes_search_options() const override { return true; }
   std::vector<std::string> languages() const override;
   bool translates() const override { return package_.is_multilingual; }

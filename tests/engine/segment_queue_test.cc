@@ -62,6 +62,23 @@ TEST(SegmentQueueTest, RefusesBytesBeyondTheBound) {
   EXPECT_EQ(queue.bytes(), 56);
 }
 
+TEST(SegmentQueueTest, ABatchHoldsWhatSegmentsCountAsThere) {
+  SegmentQueue queue({});
+  for (const int64_t rows : {2, 3, 4, 5}) {
+    auto segment = SegmentOf(rows);
+    segment->batch_rows = rows == 5 ? 1 : 10;  // less than its rows is no less
+    ASSERT_TRUE(queue.Push(segment).ok());
+  }
+  EXPECT_EQ(queue.rows(), 14);
+  EXPECT_THAT(Rows(queue.PopBatch(25)), ElementsAre(2, 3));
+  EXPECT_THAT(Rows(queue.TakeMore(9)), IsEmpty());
+  EXPECT_THAT(Rows(queue.TakeMore(14)), ElementsAre(4));
+  EXPECT_THAT(Rows(queue.TakeMore(5)), ElementsAre(5));
+  // Nothing is left to be counted: with one in the queue a batch takes it, however large.
+  ASSERT_TRUE(Push(queue, 7).ok());
+  EXPECT_THAT(Rows(queue.PopBatch(1)), ElementsAre(7));
+}
+
 TEST(SegmentQueueTest, ASegmentLargerThanTheBoundIsTakenWhenNothingElseWaits) {
   SegmentQueue queue({.max_rows = 10});
   EXPECT_TRUE(Push(queue, 100).ok());
