@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "models/compression_ratio.h"
+#include "models/token_loop.h"
 
 namespace tutti {
 
@@ -33,12 +34,16 @@ bool WhisperFallback::HasNoEnd(const WhisperSequence& sequence) const {
          std::ssize(sequence.tokens) >= std::ssize(decode_.prefix) + decode_.most_tokens;
 }
 
-bool WhisperFallback::IsSilence(float mean_log_prob, bool at_last) const {
+bool WhisperFallback::IsSilence(const WhisperSequence& sequence, bool at_last) const {
   // 0.6 and -1 by default; then 0.9 and -0.25 are next to certain, and 0.4 is possible. Speech came to 0.81 at most,
   // and to less than 0.4 where it was unlikely at every temperature.
   const float likely = options_.no_speech_threshold, rest = 1 - likely;
   const float unlikely = options_.log_prob_threshold;
-  if (no_speech_prob_ > likely && mean_log_prob < unlikely) return true;
+  const float mean_log_prob = sequence.mean_log_prob();
+  if (no_speech_prob_ > likely) {
+    if (mean_log_prob < unlikely) return true;
+    if (CutLoops(sequence.tokens, start_).size() < sequence.tokens.size()) return true;
+  }
   if (no_speech_prob_ > likely + 0.75F * rest && mean_log_prob < 0.25F * unlikely) return true;
   return at_last && no_speech_prob_ > likely - 0.5F * rest && mean_log_prob < unlikely;
 }
@@ -57,7 +62,7 @@ bool WhisperFallback::Take(WhisperResult result, std::string_view text) {
   const float mean = found.sequence.mean_log_prob();
   const bool is_unsure = mean < options_.log_prob_threshold;
   found.runs_away = found.compression_ratio > options_.compression_ratio_threshold || HasNoEnd(found.sequence);
-  found.is_silence = IsSilence(mean, false);
+  found.is_silence = IsSilence(found.sequence, false);
   if (found.is_silence || (!found.runs_away && !is_unsure)) {
     best_ = std::move(found);
     return false;
@@ -66,7 +71,7 @@ bool WhisperFallback::Take(WhisperResult result, std::string_view text) {
   const auto rank = [](const Found& one) { return std::pair(!one.runs_away, one.sequence.mean_log_prob()); };
   if (!best_ || rank(found) > rank(*best_)) best_ = std::move(found);
   if (next_ == options_.temperature.size()) {
-    best_->is_silence = IsSilence(best_->sequence.mean_log_prob(), true);
+    best_->is_silence = IsSilence(best_->sequence, true);
     return false;
   }
   SetTemperature(options_.temperature[next_++]);

@@ -115,6 +115,19 @@ TEST(WhisperFallbackTest, WhatIsNextToCertainlySilentIsSilenceUnlessItIsNextToCe
   }
 }
 
+TEST(WhisperFallbackTest, WhatIsLikelySilentAndRunsInALoopIsSilence) {
+  const SearchOptions options;
+  for (const auto& [no_speech, count, is_silence] :
+       {std::tuple(0.7F, 12U, true), {0.7F, 11U, false}, {0.5F, 12U, false}}) {
+    WhisperFallback fallback(options, Decode(), kStart, 10);
+    WhisperResult result = ResultOf(-0.5F);
+    result.no_speech_prob = no_speech;
+    result.sequences[0].tokens.assign(count, 5);
+    EXPECT_FALSE(fallback.Take(result, "5-5-5-5"));
+    EXPECT_EQ(fallback.TakeBest().is_silence, is_silence) << no_speech << ", " << count;
+  }
+}
+
 TEST(WhisperFallbackTest, WhatMayBeSilentAndIsUnlikelyAtEveryTemperatureIsSilence) {
   SearchOptions options;
   options.temperature = {0, 1};
