@@ -100,7 +100,7 @@ Hypothesis WhisperDecoding::ToHypothesis(const SearchOptions& options, WhisperFa
   hypothesis.temperature = fallback.temperature();
   hypothesis.language = model_.LanguageOf(fallback.language(), options);
   hypothesis.language_probability = fallback.language() < 0 ? 1 : fallback.language_prob();
-  if (fallback.no_speech_prob() > options.no_speech_threshold && mean < options.log_prob_threshold) return hypothesis;
+  if (found.is_silence) return hypothesis;
   hypothesis.ids = std::move(found.sequence.tokens);
   if (found.runs_away) {
     hypothesis.ids = CutLoops(hypothesis.ids, model_.vocabulary().end);

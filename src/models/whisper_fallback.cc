@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "models/compression_ratio.h"
+#include "models/token_loop.h"
 
 namespace tutti {
 
@@ -33,8 +34,24 @@ bool WhisperFallback::HasNoEnd(const WhisperSequence& sequence) const {
          std::ssize(sequence.tokens) >= std::ssize(decode_.prefix) + decode_.most_tokens;
 }
 
+bool WhisperFallback::IsSilence(const WhisperSequence& sequence, bool at_last) const {
+  // 0.6 and -1 by default; then 0.9 and -0.25 are next to certain, and 0.4 is possible. Speech came to 0.81 at most,
+  // and to less than 0.4 where it was unlikely at every temperature.
+  const float likely = options_.no_speech_threshold, rest = 1 - likely;
+  const float unlikely = options_.log_prob_threshold;
+  const float mean_log_prob = sequence.mean_log_prob();
+  if (no_speech_prob_ > likely) {
+    if (mean_log_prob < unlikely) return true;
+    if (CutLoops(sequence.tokens, start_).size() < sequence.tokens.size()) return true;
+  }
+  if (no_speech_prob_ > likely + 0.75F * rest && mean_log_prob < 0.25F * unlikely) return true;
+  return at_last && no_speech_prob_ > likely - 0.5F * rest && mean_log_prob < unlikely;
+}
+
 bool WhisperFallback::Take(WhisperResult result, std::string_view text) {
-  Found found = {std::move(result.sequences.front()), false, CompressionRatio(text)};
+  Found found;
+  found.sequence = std::move(result.sequences.front());
+  found.compression_ratio = CompressionRatio(text);
   no_speech_prob_ = result.no_speech_prob;
   if (decode_.detect_language) {
     language_ = result.language;
@@ -45,15 +62,18 @@ bool WhisperFallback::Take(WhisperResult result, std::string_view text) {
   const float mean = found.sequence.mean_log_prob();
   const bool is_unsure = mean < options_.log_prob_threshold;
   found.runs_away = found.compression_ratio > options_.compression_ratio_threshold || HasNoEnd(found.sequence);
-  const bool is_silence = no_speech_prob_ > options_.no_speech_threshold && is_unsure;
-  if (is_silence || (!found.runs_away && !is_unsure)) {
+  found.is_silence = IsSilence(found.sequence, false);
+  if (found.is_silence || (!found.runs_away && !is_unsure)) {
     best_ = std::move(found);
     return false;
   }
   // Of those that are all unlikely: the likeliest that does not repeat itself, or else of all.
   const auto rank = [](const Found& one) { return std::pair(!one.runs_away, one.sequence.mean_log_prob()); };
   if (!best_ || rank(found) > rank(*best_)) best_ = std::move(found);
-  if (next_ == options_.temperature.size()) return false;
+  if (next_ == options_.temperature.size()) {
+    best_->is_silence = IsSilence(best_->sequence, true);
+    return false;
+  }
   SetTemperature(options_.temperature[next_++]);
   return true;
 }

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -95,9 +96,62 @@ TEST(WhisperFallbackTest, SilenceIsNotLookedForAgain) {
   result.no_speech_prob = 0.7F;
   EXPECT_FALSE(fallback.Take(result, "Thank you."));
   EXPECT_EQ(fallback.no_speech_prob(), 0.7F);
+  EXPECT_TRUE(fallback.TakeBest().is_silence);
   WhisperFallback likely(options, Decode(), kStart, 10);
   result.sequences[0].log_prob = -1;
   EXPECT_FALSE(likely.Take(result, "Thank you."));
+  EXPECT_FALSE(likely.TakeBest().is_silence);
+}
+
+TEST(WhisperFallbackTest, WhatIsNextToCertainlySilentIsSilenceUnlessItIsNextToCertainAsText) {
+  const SearchOptions options;
+  for (const auto& [no_speech, mean, is_silence] :
+       {std::tuple(0.91F, -0.3F, true), {0.89F, -0.3F, false}, {0.95F, -0.2F, false}}) {
+    WhisperFallback fallback(options, Decode(), kStart, 10);
+    WhisperResult result = ResultOf(mean);
+    result.no_speech_prob = no_speech;
+    EXPECT_FALSE(fallback.Take(result, "you"));
+    EXPECT_EQ(fallback.TakeBest().is_silence, is_silence) << no_speech << ", " << mean;
+  }
+}
+
+TEST(WhisperFallbackTest, WhatIsLikelySilentAndRunsInALoopIsSilence) {
+  const SearchOptions options;
+  for (const auto& [no_speech, count, is_silence] :
+       {std::tuple(0.7F, 12U, true), {0.7F, 11U, false}, {0.5F, 12U, false}}) {
+    WhisperFallback fallback(options, Decode(), kStart, 10);
+    WhisperResult result = ResultOf(-0.5F);
+    result.no_speech_prob = no_speech;
+    result.sequences[0].tokens.assign(count, 5);
+    EXPECT_FALSE(fallback.Take(result, "5-5-5-5"));
+    EXPECT_EQ(fallback.TakeBest().is_silence, is_silence) << no_speech << ", " << count;
+  }
+}
+
+TEST(WhisperFallbackTest, WhatMayBeSilentAndIsUnlikelyAtEveryTemperatureIsSilence) {
+  SearchOptions options;
+  options.temperature = {0, 1};
+  for (const auto& [no_speech, mean, is_silence] :
+       {std::tuple(0.45F, -1.2F, true), {0.39F, -1.2F, false}, {0.45F, -0.9F, false}}) {
+    WhisperFallback fallback(options, Decode(), kStart, 10);
+    WhisperResult result = ResultOf(-1.5F);
+    result.no_speech_prob = no_speech;
+    EXPECT_TRUE(fallback.Take(result, "Thanks for watching!"));
+    result.sequences = ResultOf(mean).sequences;
+    EXPECT_FALSE(fallback.Take(result, "Thanks for watching!"));
+    EXPECT_EQ(fallback.TakeBest().is_silence, is_silence) << no_speech << ", " << mean;
+  }
+}
+
+TEST(WhisperFallbackTest, AThresholdOfOneTakesNothingForSilence) {
+  SearchOptions options;
+  options.no_speech_threshold = 1;
+  options.temperature = {0};
+  WhisperFallback fallback(options, Decode(), kStart, 10);
+  WhisperResult result = ResultOf(-2);
+  result.no_speech_prob = 1;
+  EXPECT_FALSE(fallback.Take(result, "you"));
+  EXPECT_FALSE(fallback.TakeBest().is_silence);
 }
 
 TEST(WhisperFallbackTest, TheLanguageIsFoundOnce) {
