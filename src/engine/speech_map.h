@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "tutti/vad.h"
@@ -20,10 +21,14 @@ class SpeechMap {
 
   int64_t duration_ms() const { return ends_ms_.back(); }
 
-  // A moment between two pieces is the beginning of the later one.
-  int64_t Start(int64_t ms) const { return InPiece(PieceOf(ms), ms); }
-  // … or the end of the earlier one.
+  // A moment between two pieces is the beginning of the later one. What is behind the segment is its end.
+  int64_t Start(int64_t ms) const {
+    ms = std::min(ms, duration_ms());
+    return InPiece(PieceOf(ms), ms);
+  }
+  // The same, but a moment between two pieces is the end of the earlier one.
   int64_t End(int64_t ms) const {
+    ms = std::min(ms, duration_ms());
     const auto same = std::ranges::find(ends_ms_, ms);
     return InPiece(same != ends_ms_.end() ? static_cast<size_t>(same - ends_ms_.begin()) : PieceOf(ms), ms);
   }

@@ -23,6 +23,7 @@ TEST(SpeechMapTest, AMomentBetweenTwoPiecesBeginsTheLaterAndEndsTheEarlier) {
   EXPECT_EQ(map.End(1000), 3000);
   EXPECT_EQ(map.Start(3500), 8000);
   EXPECT_EQ(map.End(3500), 8000);
+  EXPECT_EQ(map.End(3501), 8000);
 }
 
 TEST(SpeechMapTest, AWordIsInThePieceOfItsMiddleAndKeepsItsLength) {
