@@ -141,7 +141,7 @@ class Renamer {
       if (may_lack && !source_.Has(name)) {
         TUTTI_ASSIGN_OR_RETURN(const TensorView weight,
                                source_.Find(fmt::format("{}{}{}.weight", prefix_, from, source)));
-        parts.push_back(Zeros(weight.shape.empty() ? 0 : weight.shape[0]));
+        parts.push_back(Zeros(weight.dtype, weight.shape.empty() ? 0 : weight.shape[0]));
         continue;
       }
       TUTTI_ASSIGN_OR_RETURN(TensorView view, source_.Find(name));
@@ -168,16 +168,16 @@ class Renamer {
     return absl::OkStatus();
   }
 
-  // The bias of keys, which other formats leave out.
-  TensorView Zeros(int64_t count) {
+  // The bias of keys, which other formats leave out. Zero has no bit set in any type.
+  TensorView Zeros(DType dtype, int64_t count) {
     count = std::clamp<int64_t>(count, 0, kWidest);
     if (count > most_zeros_) {
-      auto zeros = std::make_shared<const std::vector<float>>(static_cast<size_t>(count));
+      auto zeros = std::make_shared<const std::vector<double>>(static_cast<size_t>(count));
       most_zeros_ = count;
       zero_data_ = reinterpret_cast<const std::byte*>(zeros->data());
       zeros_.push_back(std::move(zeros));
     }
-    return {.dtype = DType::kF32, .shape = {count}, .data = zero_data_};
+    return {.dtype = dtype, .shape = {count}, .data = zero_data_};
   }
 
   const NameTable& table_;
@@ -186,7 +186,7 @@ class Renamer {
   TensorMap tensors_;
   std::vector<std::shared_ptr<const void>> zeros_;
   int64_t most_zeros_ = 0;
-  const std::byte* zero_data_ = nullptr;  // of as many
+  const std::byte* zero_data_ = nullptr;  // of as many, 8 bytes each
 };
 
 }  // namespace
