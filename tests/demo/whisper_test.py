@@ -1,0 +1,51 @@
+"""whisper-base, the default model, on ordinary speech: its word error rate in int8, beside f32's and faster-whisper's.
+
+usage: whisper_test.py TUTTI
+"""
+import json
+import pathlib
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT / "tools"))
+import score
+
+# Of tools/faster_whisper_errors.py, with faster-whisper 1.2.1 and CTranslate2 4.8.5: int8, greedy, batches of 8.
+FASTER_WHISPER = {"reading": 0.0, "call": 0.0}
+# What tutti in int8 may have more, in points: than faster-whisper, and than itself in f32.
+ALLOWED_POINTS = 0.2
+
+
+def errors(tutti, compute_type, files, transcripts):
+    """{set: Score}, and the type that was used."""
+    command = [tutti, "transcribe", "--model", ROOT / ".cache/models/whisper-base", "--vad",
+               ROOT / ".cache/models/fsmn-vad", "--compute-type", compute_type, "--language", "en", "--beam-size", "1",
+               "--format", "jsonl", "--progress", "none", *files]
+    lines = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout.splitlines()
+    results = [json.loads(line) for line in lines]
+    return score.score(results, transcripts), results[0]["compute_type"]
+
+
+def main():
+    transcripts = {file: row for file, row in score.read_transcripts().items() if row["set"] in FASTER_WHISPER}
+    failures, totals = [], {}
+    for compute_type in ("f32", "int8"):
+        found, in_use = errors(sys.argv[1], compute_type, list(transcripts), transcripts)
+        if in_use != compute_type:
+            print(f"{compute_type}: this CPU runs {in_use} in its place")
+            continue
+        totals[compute_type] = score.total(found).percent
+        for kind, each in found.items():
+            print(f"{compute_type:5} {kind:8} {each}")
+            bound = FASTER_WHISPER[kind] + ALLOWED_POINTS
+            if compute_type == "int8" and each.percent > bound:
+                failures.append(f"int8: {kind}: {each.percent:.2f} % word errors, at most {bound:.2f} % expected")
+    if "int8" in totals and totals["int8"] > totals["f32"] + ALLOWED_POINTS:
+        failures.append(f"int8: {totals['int8'] - totals['f32']:.2f} points more word errors than f32, at most "
+                        f"{ALLOWED_POINTS} expected")
+    sys.exit("\n".join(failures) or 0)
+
+
+if __name__ == "__main__":
+    main()
