@@ -1,5 +1,6 @@
 #include "cli/default_models.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -10,13 +11,40 @@
 #include <cstring>
 #include <utility>
 
-#include "base/print.h"
 #include "cli/model_registry.h"
 #include "cli/pull_display.h"
 #include "cli/shown_pull.h"
 
 namespace tutti {
 namespace {
+
+// What the child does: pulls, or writes to `message` why it cannot. The exit code.
+int PullAndTell(const ModelSpec& spec, const std::string& folder, ProgressMode mode, int message) {
+  ProgressDisplay display(mode, stderr);
+  const auto say = [&](const std::string& line) {
+    if (mode != ProgressMode::kNone) display.Say(line);
+  };
+  say(fmt::format("{}, a default model, is not here yet: fetching {} into {}, once", spec.name, ShownBytes(spec.size()),
+                  folder));
+  ModelCache cache(folder);
+  const auto pulled = PullShown(cache, spec, mode);
+  if (pulled.ok()) {
+    say(PulledText(spec, *pulled));
+    return 0;
+  }
+  const std::string text = Message(pulled.status());
+  return write(message, text.data(), text.size()) < 0 ? 2 : 1;  // a pipe has room for more than a message
+}
+
+std::string ReadAll(int fd) {
+  std::string text;
+  char piece[4096];
+  for (ssize_t size; (size = read(fd, piece, sizeof(piece))) != 0;) {
+    if (size > 0) text.append(piece, static_cast<size_t>(size));
+    if (size < 0 && errno != EINTR) break;
+  }
+  return text;
+}
 
 // Pulls in a process of its own, which ends when this one does.
 absl::Status PullInChild(const ModelSpec& spec, ProgressMode mode) {
@@ -29,39 +57,19 @@ absl::Status PullInChild(const ModelSpec& spec, ProgressMode mode) {
   if (child == 0) {
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (getppid() != parent) _exit(1);
-    close(message[0]);
-    ProgressDisplay display(mode, stderr);
-    const bool says = mode != ProgressMode::kNone;
-    if (says) {
-      display.Say(fmt::format("{}, a default model, is not here yet: fetching {} into {}, once", spec.name,
-                              ShownBytes(spec.size()), folder));
-    }
-    ModelCache cache(folder);
-    const auto pulled = PullShown(cache, spec, mode);
-    if (pulled.ok()) {
-      if (says) display.Say(PulledText(spec, *pulled));
-      _exit(0);
-    }
-    const std::string text = Message(pulled.status());
-    // A pipe holds more than a message has; whatever is cut off is the parent's loss alone.
-    const ssize_t written = write(message[1], text.data(), text.size());
-    _exit(written == static_cast<ssize_t>(text.size()) ? 1 : 2);
+    _exit(PullAndTell(spec, folder, mode, message[1]));
   }
   const int fork_error = errno;
   close(message[1]);
-  std::string text;
-  char piece[4096];
-  for (ssize_t size; child > 0 && (size = read(message[0], piece, sizeof(piece))) != 0;) {
-    if (size > 0) text.append(piece, static_cast<size_t>(size));
-    if (size < 0 && errno != EINTR) break;
-  }
+  std::string text = child > 0 ? ReadAll(message[0]) : fmt::format("fork: {}", std::strerror(fork_error));
   close(message[0]);
-  if (child < 0) return absl::UnavailableError(fmt::format("fork: {}", std::strerror(fork_error)));
   int status = 0;
-  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR) {
   }
-  if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return absl::OkStatus();
-  if (WIFSIGNALED(status)) text = fmt::format("{}: the download was ended by signal {}", spec.name, WTERMSIG(status));
+  if (child > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0) return absl::OkStatus();
+  if (child > 0 && WIFSIGNALED(status)) {
+    text = fmt::format("{}: the download was ended by signal {}", spec.name, WTERMSIG(status));
+  }
   return absl::UnavailableError(text);
 }
 
@@ -73,13 +81,14 @@ std::string Remedy(const ModelRegistry& registry) {
   for (const char* name : {kDefaultModel, kDefaultVad}) {
     if (!IsHere(registry, name)) missing += fmt::format(" {}", name);
   }
+  const std::string folder = ModelRegistry::CacheFolder();
   std::string other = "--model DIR";
   if (IsHere(registry, "demo-paraformer")) other += " or --model demo-paraformer, which knows little";
   if (!IsHere(registry, kDefaultVad)) other += ", and --vad DIR or --vad none";
   return fmt::format(
-      "with a network `tutti models pull{}` fetches what is missing, once; without, copy the folder {} of a machine "
-      "where that was done; or name a model that is here: {}",
-      missing, ModelRegistry::CacheFolder(), other);
+      "With a network, `tutti models pull{}` fetches what is missing, once. Without, copy the models from a machine "
+      "that has them to {}, or name a model that is here: {}.",
+      missing, folder.empty() ? "the models folder of TUTTI_HOME" : folder, other);
 }
 
 }  // namespace
@@ -93,7 +102,7 @@ absl::Status FetchDefaultModels(const std::vector<std::string>& names, ProgressM
     if (registry.Find(name).ok()) continue;
     const auto spec = registry.Lookup(name);
     const absl::Status status = spec.ok() ? PullInChild(*spec, mode) : spec.status();
-    if (!status.ok()) return absl::UnavailableError(fmt::format("{}\n{}", Message(status), Remedy(registry)));
+    if (!status.ok()) return absl::UnavailableError(fmt::format("{}.\n{}", Message(status), Remedy(registry)));
   }
   return absl::OkStatus();
 }
