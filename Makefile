@@ -15,7 +15,7 @@ demo: build models samples ## transcribe real recordings in parallel and print t
 	@$(PYTHON) tools/demo.py
 
 test: build models samples ## build everything and run all tests
-	ctest --preset release -j $(JOBS)
+	tools/run_ctest.sh release $(JOBS)
 
 build: packages ## release build: build/release/bin/tutti
 	@cmake --preset release
@@ -38,11 +38,11 @@ FIXED_ADDRESSES = $(shell setarch -R true 2>/dev/null && echo setarch -R)
 
 asan: packages models samples ## all tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@cmake --preset asan && ninja -C build/asan -j $(JOBS)
-	ctest --preset asan -j $(JOBS)
+	tools/run_ctest.sh asan $(JOBS)
 
 tsan: packages models samples ## all tests under ThreadSanitizer
 	@cmake --preset tsan && ninja -C build/tsan -j $(JOBS)
-	$(FIXED_ADDRESSES) ctest --preset tsan -j $(JOBS)
+	$(FIXED_ADDRESSES) tools/run_ctest.sh tsan $(JOBS)
 
 lint: packages models ## formatting, clang with -Wthread-safety, clang-tidy, floors, twin READMEs
 	@tools/install_packages.sh check
@@ -57,7 +57,7 @@ aarch64: packages models ## cross build for 64-bit Arm; tests of the numeric roo
 	@tools/install_packages.sh aarch64
 	@tools/aarch64_sysroot.sh
 	@cmake --preset aarch64 && ninja -C build/aarch64 -j $(JOBS) tutti_cli frontend_test nn_test models_test
-	ctest --preset aarch64 -j $(JOBS)
+	tools/run_ctest.sh aarch64 $(JOBS)
 
 bench: build models ## speed of each part on this machine
 	@for part in frontend vad encoder asr; do build/release/bin/tutti bench $$part || exit 1; done

@@ -21,6 +21,7 @@ constexpr milliseconds kTick(50);
 // Of one look at the processes no more than this counts as time that they had: the front itself may have been away.
 constexpr milliseconds kLongestLook(500);
 constexpr int kLeastOpenFiles = 512;  // that a front may be expected to have to spare
+constexpr int kMostStillborn = 8;     // ends before a beginning, of each process, before nobody waits for the next
 
 HandOutOptions ForHandOut(const PoolOptions& options) {
   return {.processes = options.processes,
@@ -257,6 +258,7 @@ void Supervisor::HandleEnd(const WorkerEnded& ended) {
   slot.fruitless = worker.finished > 0 || lived ? 0 : slot.fruitless + 1;
   if (slot.fruitless > 0) slot.wait = BackOff(options_, slot.fruitless);
 
+  if (!worker.up) ++stillborn_;
   const int status = static_cast<int>(ended.wait_status);
   std::string how = ended.error.empty() ? DescribeEnd(status) : "could not be started: " + ended.error;
   if (!worker.killed_for.empty()) how = worker.killed_for + " and was killed";
@@ -284,6 +286,9 @@ void Supervisor::HandleEnd(const WorkerEnded& ended) {
   if (++deaths_in_a_row_ > options_.max_deaths_in_a_row) {
     GiveUp(Unavailable("process pool: {} processes in a row died before one recording was finished, the last one {}{}",
                        deaths_in_a_row_, how, options_.quote_workers ? words : ""));
+  } else if (stillborn_ > kMostStillborn * options_.processes) {
+    FailAll(Unavailable("process pool: no process comes up, the last one {}{}; further ones are being started", how,
+                        options_.quote_workers ? words : ""));
   }
 }
 

@@ -103,6 +103,8 @@ void Supervisor::ReadWorker(int64_t id, WorkerLink& worker) {
 void Supervisor::HandleWorkerMessage(int64_t id, WorkerLink& worker, Received& received) {
   if (const auto* up = std::get_if<WorkerUp>(&received.message)) {
     worker.up = true;
+    stillborn_ = 0;
+    unavailable_ = absl::OkStatus();
     stats_.sandboxed = stats_.sandboxed && up->sandboxed;
   } else if (const auto* beat = std::get_if<WorkerBeat>(&received.message)) {
     worker.health.Beat();

@@ -29,9 +29,11 @@ using Json = nlohmann::json;
 
 const std::string kClips = TUTTI_SOURCE_DIR "/tests/data/fixtures/audio/";
 
-// TSan's programs are twenty times slower.
+// Sanitizers' programs are five to twenty times slower.
 #ifdef __SANITIZE_THREAD__
 constexpr int kChaosRecordings = 8;
+#elif defined(__SANITIZE_ADDRESS__)
+constexpr int kChaosRecordings = 20;
 #else
 constexpr int kChaosRecordings = 60;
 #endif

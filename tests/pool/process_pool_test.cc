@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -10,6 +11,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
+#include <limits>
 #include <thread>
 
 #include "base/file.h"
@@ -262,6 +264,28 @@ TEST(ProcessPool, WorkersThatDieWithoutEndMakeThePoolGiveUp) {
   EXPECT_THAT(
       Message(result.status()),
       HasSubstr("6 processes in a row died before one recording was finished, the last one was killed by signal 6"));
+}
+
+TEST(ProcessPool, WhileNoWorkerComesUpNobodyWaitsAndAfterwardsAllIsWell) {
+  PoolOptions options = FakePoolOptions();
+  options.first_back_off = options.longest_back_off = milliseconds(1);
+  options.max_deaths_in_a_row = std::numeric_limits<int>::max();
+  options.recycle_recordings = 1;
+  const auto pool = MakePool(options);
+  rlimit before = {};
+  ASSERT_EQ(prlimit(pool->nursery_pid(), RLIMIT_NOFILE, nullptr, &before), 0);
+  const rlimit none = {.rlim_cur = 4, .rlim_max = before.rlim_max};
+  prlimit(pool->nursery_pid(), RLIMIT_NOFILE, &none, nullptr);
+  absl::Status status;
+  EXPECT_TRUE(Eventually([&] {
+    status = pool->Transcribe(Tone(0, 500), {}).status();
+    return !status.ok();
+  }));
+  EXPECT_TRUE(absl::IsUnavailable(status));
+  EXPECT_THAT(Message(status), AllOf(HasSubstr("no process comes up, the last one could not be started"),
+                                     HasSubstr("further ones are being started")));
+  prlimit(pool->nursery_pid(), RLIMIT_NOFILE, &before, nullptr);
+  EXPECT_TRUE(Eventually([&] { return pool->Transcribe(Tone(0, 500), {}).ok(); }));
 }
 
 TEST(ProcessPool, AWorkerIsReplacedAfterItsNumberOfRecordings) {
