@@ -12,7 +12,7 @@ ORDINALS = {"one": "first", "two": "second", "three": "third", "five": "fifth", 
             "twelve": "twelfth"}
 # One way to write what is written in two, the transcripts' slips among them.
 SPELLINGS = {"ok": "okay", "mr": "mister", "mrs": "missus", "dr": "doctor", "voicemail": "voice mail",
-             "fourtieth": "fortieth", "&": "and", "%": "percent"}
+             "fourtieth": "fortieth", "witheld": "withheld", "indentified": "identified", "&": "and", "%": "percent"}
 
 
 def number(value):
