@@ -59,7 +59,6 @@ absl::StatusOr<ModelInfo> Inspect(const std::string& directory) {
                  .dtypes = "",
                  .tokens = static_cast<int64_t>(package.tokens.size()),
                  .config = {},
-                 .is_default = false,
                  .runs = absl::OkStatus()};
   std::error_code error;
   const auto bytes = std::filesystem::file_size(info.weights, error);
@@ -79,14 +78,13 @@ absl::StatusOr<ModelInfo> Inspect(const std::string& directory) {
   return info;
 }
 
-std::string RenderInfo(const ModelInfo& info, bool json) {
+std::string RenderInfo(const ModelInfo& info, bool is_default, bool json) {
   const std::string runs = info.runs.ok() ? "yes" : Message(info.runs);
   if (json) {
     Json config = Json::object();
     for (const auto& [key, value] : info.config) config[key] = value;
     const Json out = {{"directory", info.directory},
                       {"type", info.type},
-                      {"default", info.is_default},
                       {"runs", info.runs.ok()},
                       {"problem", info.runs.ok() ? Json(nullptr) : Json(runs)},
                       {"weights", info.weights},
@@ -95,19 +93,20 @@ std::string RenderInfo(const ModelInfo& info, bool json) {
                       {"parameters", info.parameters},
                       {"dtypes", info.dtypes},
                       {"tokens", info.tokens},
-                      {"config", config}};
+                      {"config", config},
+                      {"default", is_default}};
     return out.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
   }
   std::string out = fmt::format(
-      "directory   {}{}\ntype        {}\nruns        {}\nweights     {} ({:.1f} MiB, {})\nparameters  {} in {} "
-      "tensors\n",
-      info.directory, info.is_default ? " (default)" : "", info.type, runs, info.weights,
-      static_cast<double>(info.weights_bytes) / (1 << 20), info.dtypes, info.parameters, info.tensors);
+      "directory   {}\ntype        {}\nruns        {}\nweights     {} ({:.1f} MiB, {})\nparameters  {} in {} tensors\n",
+      info.directory, info.type, runs, info.weights, static_cast<double>(info.weights_bytes) / (1 << 20), info.dtypes,
+      info.parameters, info.tensors);
   if (info.tokens > 0) fmt::format_to(std::back_inserter(out), "tokens      {}\n", info.tokens);
   for (size_t i = 0; i < info.config.size(); ++i) {
     fmt::format_to(std::back_inserter(out), "{:<12}{}: {}\n", i == 0 ? "config" : "", info.config[i].first,
                    info.config[i].second);
   }
+  if (is_default) out += "default     yes: taken where no model is named\n";
   return out;
 }
 

@@ -20,13 +20,13 @@ struct ModelInfo {
   std::string dtypes;  // "f32", "f32, i64"
   int64_t tokens = 0;
   std::vector<std::pair<std::string, std::string>> config;  // the keys that tell its size
-  bool is_default = false;                                  // what commands take where no model is named
   absl::Status runs;                                        // OK: this version can run it; else why not
 };
 
 // Opens the directory and tries to load the model in it. An error when it cannot even be opened.
 absl::StatusOr<ModelInfo> Inspect(const std::string& directory);
 
-std::string RenderInfo(const ModelInfo& info, bool json);
+// `is_default`: commands take it where no model is named.
+std::string RenderInfo(const ModelInfo& info, bool is_default, bool json);
 
 }  // namespace tutti

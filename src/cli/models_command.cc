@@ -148,13 +148,14 @@ int ModelsCommand::Info() const {
   if (!registry.ok()) return CannotStart(registry.status());
   const auto directory = registry->Find(model_);
   if (!directory.ok()) return UsageError(directory.status());
-  auto info = Inspect(*directory);
+  const auto info = Inspect(*directory);
   if (!info.ok()) return CannotStart(info.status());
+  bool is_default = false;
   for (const char* name : {kDefaultModel, kDefaultVad}) {
     const auto of_default = registry->Find(name);
-    info->is_default = info->is_default || (of_default.ok() && *of_default == *directory);
+    is_default = is_default || (of_default.ok() && *of_default == *directory);
   }
-  PrintText(stdout, "{}", RenderInfo(*info, json_));
+  PrintText(stdout, "{}", RenderInfo(*info, is_default, json_));
   return info->runs.ok() ? kExitOk : kExitFailed;
 }
 

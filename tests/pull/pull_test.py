@@ -505,7 +505,7 @@ class DefaultModelTest(PullTest):
         self.assertEqual(listed, {"whisper-base": True, "fsmn-vad": True})
         self.assertIn("whisper-base (default)", self.run_tutti("models", "list").out)
         self.run_tutti(*self.transcribe)
-        self.assertIn("(default)", self.run_tutti("models", "info", "whisper-base").out)
+        self.assertIn("default     yes", self.run_tutti("models", "info", "whisper-base").out)
 
 
 class NetworkTest(PullTest):
