@@ -225,7 +225,7 @@ class SearchTest(unittest.TestCase):
     def test_it_tells_its_languages_and_whether_it_translates(self):
         self.assertEqual(self.recognizer.languages, ["en", "zh", "de", "es", "ru", "ko", "fr", "ja"])
         self.assertTrue(self.recognizer.translates and self.recognizer.takes_search_options)
-        with tutti.Recognizer(threads=1) as paraformer:
+        with tutti.Recognizer("demo-paraformer", threads=1) as paraformer:
             self.assertEqual((paraformer.languages, paraformer.translates, paraformer.takes_search_options),
                              ([], False, False))
             with self.assertRaisesRegex(ValueError, "paraformer"):
@@ -251,7 +251,7 @@ class SearchTest(unittest.TestCase):
             self.assertTrue(0 <= segment.no_speech_prob <= 1)
             self.assertGreaterEqual(segment.compression_ratio, 0)
         self.assertIn(self.transcribe().language, self.recognizer.languages)
-        with tutti.Recognizer(threads=1) as paraformer:
+        with tutti.Recognizer("demo-paraformer", threads=1) as paraformer:
             found = paraformer.transcribe(GOODBYE)
             self.assertEqual((found.language, found.language_probability), ("", None))
             self.assertIsNone(found.segments[0].avg_logprob)
