@@ -11,7 +11,7 @@ namespace tutti {
 
 WhisperFallback::WhisperFallback(const SearchOptions& options, WhisperDecodeOptions decode, int32_t start,
                                  double seconds)
-    : options_(options), start_(start), decode_(std::move(decode)) {
+    : options_(options), start_(start), decode_(std::move(decode)), least_tokens_(LeastTokens(seconds)) {
   decode_.most_tokens = MostTokens(seconds);
   SetTemperature(options.temperature.front());
 }
@@ -19,6 +19,11 @@ WhisperFallback::WhisperFallback(const SearchOptions& options, WhisperDecodeOpti
 int64_t WhisperFallback::MostTokens(double seconds) {
   constexpr double kTokensPerSecond = 40, kTokensOfAnyText = 16;
   return static_cast<int64_t>(kTokensPerSecond * seconds + kTokensOfAnyText);
+}
+
+int64_t WhisperFallback::LeastTokens(double seconds) {
+  constexpr double kTokensPerSecond = 1.5, kTooShort = 10;
+  return seconds < kTooShort ? 0 : static_cast<int64_t>(kTokensPerSecond * seconds);
 }
 
 void WhisperFallback::SetTemperature(float temperature) {
@@ -32,6 +37,11 @@ bool WhisperFallback::HasNoEnd(const WhisperSequence& sequence) const {
   if (sequence.end == WhisperEnd::kLoop) return true;
   return sequence.end == WhisperEnd::kLength &&
          std::ssize(sequence.tokens) >= std::ssize(decode_.prefix) + decode_.most_tokens;
+}
+
+bool WhisperFallback::SaysLittle(const WhisperSequence& sequence) const {
+  return decode_.temperature == 0 && decode_.beam_size > 1 && sequence.end == WhisperEnd::kToken &&
+         std::ssize(sequence.tokens) < least_tokens_;
 }
 
 bool WhisperFallback::IsSilence(const WhisperSequence& sequence, bool at_last) const {
@@ -63,9 +73,15 @@ bool WhisperFallback::Take(WhisperResult result, std::string_view text) {
   const bool is_unsure = mean < options_.log_prob_threshold;
   found.runs_away = found.compression_ratio > options_.compression_ratio_threshold || HasNoEnd(found.sequence);
   found.is_silence = IsSilence(found.sequence, false);
-  if (found.is_silence || (!found.runs_away && !is_unsure)) {
-    best_ = std::move(found);
+  if (is_second_) {
+    if (!found.is_silence && !found.runs_away && mean > best_->sequence.mean_log_prob()) best_ = std::move(found);
     return false;
+  }
+  if (found.is_silence || (!found.runs_away && !is_unsure)) {
+    is_second_ = !found.is_silence && SaysLittle(found.sequence);
+    best_ = std::move(found);
+    if (is_second_) decode_.beam_size = 1;
+    return is_second_;
   }
   // Of those that are all unlikely: the likeliest that does not repeat itself, or else of all.
   const auto rank = [](const Found& one) { return std::pair(!one.runs_away, one.sequence.mean_log_prob()); };

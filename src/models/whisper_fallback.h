@@ -21,6 +21,10 @@ namespace tutti {
 // Over 530 windows of speech and an hour of noises, tones and music these take all of the latter for silence but
 // one window, and none of the former that had the right words.
 //
+// A beam keeps what is likely at first, and may so pass over words that one step after the other would hear. Where it
+// says little for so much speech, a greedy search follows, and the likelier of the two texts is taken. The reference
+// has no such thing.
+//
 // The draws of a temperature have a seed of that temperature: what a window's text is depends on the window and the
 // options alone. All state is the window's own.
 class WhisperFallback {
@@ -32,6 +36,9 @@ class WhisperFallback {
   // Tokens that a text of so much speech has at most. The densest languages that the vocabulary was tried with, Burmese
   // and Georgian, come to 35 a second, English to 6.
   static int64_t MostTokens(double seconds);
+  // Fewer are little for so much speech; 0 where it is too short to tell. English comes to 2 a second where words are
+  // read out with pauses.
+  static int64_t LeastTokens(double seconds);
 
   // What to search with next.
   const WhisperDecodeOptions& decode() const { return decode_; }
@@ -58,11 +65,15 @@ class WhisperFallback {
   // `at_last`: at no temperature it was better.
   bool IsSilence(const WhisperSequence& sequence, bool at_last) const;
   bool HasNoEnd(const WhisperSequence& sequence) const;
+  // Whether to search greedily as well.
+  bool SaysLittle(const WhisperSequence& sequence) const;
 
   const SearchOptions& options_;
   const int32_t start_;
   WhisperDecodeOptions decode_;
-  size_t next_ = 1;  // of the temperatures
+  const int64_t least_tokens_;
+  bool is_second_ = false;  // the search under way is the greedy one behind a beam's
+  size_t next_ = 1;         // of the temperatures
   std::optional<Found> best_;
   float no_speech_prob_ = 0;
   int32_t language_ = -1;
