@@ -92,6 +92,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Create(const ServeOptions& optio
   TUTTI_ASSIGN_OR_RETURN(service.spool, Spool::Create(options.files.spool, options.limits.spool_bytes));
   TUTTI_ASSIGN_OR_RETURN(service.models, ModelTable::Load(options, std::move(loader)));
   TUTTI_RETURN_IF_ERROR(StartJobs(service));
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) parts->signals.add(signal);  // one that comes before Run waits
   return std::unique_ptr<Server>(new Server(std::move(parts)));
 }
 
@@ -106,7 +107,6 @@ std::string Server::url() const {
 bool Server::Run() {
   // Writing beyond a limit is an error of that write, not the end of the service.
   for (const int signal : {SIGPIPE, SIGXFSZ}) std::signal(signal, SIG_IGN);
-  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) parts_->signals.add(signal);
   asio::co_spawn(parts_->io, parts_->AcceptLoop(), asio::detached);
   asio::co_spawn(parts_->io, parts_->SignalLoop(), asio::detached);
   parts_->service.log->Write(LogLevel::kInfo, "listening", {{"url", url()}});

@@ -13,7 +13,7 @@ namespace tutti {
 struct Service;
 
 // The service: listens, answers, drains. Run it from the program's main thread; it takes over SIGTERM, SIGINT and
-// SIGHUP while it runs.
+// SIGHUP as long as it lives.
 class Server {
  public:
   // Reads the options anew, from wherever they came. May block.
