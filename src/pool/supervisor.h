@@ -143,7 +143,7 @@ class Supervisor {
   std::vector<Slot> slots_;
   int64_t next_worker_ = 0;
   int deaths_in_a_row_ = 0;
-  int stillborn_ = 0;  // workers in a row that ended before they were up
+  int stillborn_ = 0;       // workers in a row that ended before they were up
   int64_t unanswered_ = 0;  // what the nursery was asked to do and has not done
   std::chrono::milliseconds nursery_silent_{0};
   std::chrono::steady_clock::time_point last_look_ = std::chrono::steady_clock::now();
