@@ -73,7 +73,7 @@ class AsrModel {
   virtual absl::Status Check(const SearchOptions& options) const;
 
   virtual SegmentText Text(const Hypothesis& hypothesis) const = 0;
-  // The same in the parts that the model divides the segment into, in order: one at least.
+  // The same in the hypothesis's parts, one text for each; without parts, in one.
   virtual std::vector<SegmentText> Texts(const Hypothesis& hypothesis) const { return {Text(hypothesis)}; }
 };
 

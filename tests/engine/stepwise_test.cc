@@ -38,7 +38,7 @@ class StepwiseModel final : public AsrModel {
   // Of options that ask for words' times: two parts, the first with a word.
   std::vector<SegmentText> Texts(const Hypothesis& hypothesis) const override {
     if (hypothesis.parts.empty()) return {Text(hypothesis)};
-    return {{"first", {{"first", 100, 300, 0}}, 0, 3000}, {"second", {}, 3000, hypothesis.parts[0].end_ms}};
+    return {{"first", {{"first", 100, 300, 0}}, 0, 3000}, {"second", {}, 3000, hypothesis.parts[1].end_ms}};
   }
 
   std::unique_ptr<Decoding> NewDecoding() const override { return std::make_unique<Steps>(*this); }
@@ -61,7 +61,7 @@ class StepwiseModel final : public AsrModel {
           one.left = 0;
         } else if (--one.left == 0) {
           Hypothesis hypothesis{{static_cast<int32_t>(one.rows)}, {0.0F}, {}};
-          if (one.divide) hypothesis.parts.push_back({1, 0, 0, one.rows * 60});
+          if (one.divide) hypothesis.parts = {{1, 1, 0, 3000}, {0, 0, 3000, one.rows * 60}};
           finished.push_back({one.id, std::move(hypothesis)});
         }
       }

@@ -288,6 +288,7 @@ TEST(ProcessPool, WorkersThatDieWithoutEndMakeThePoolGiveUp) {
       HasSubstr("6 processes in a row died before one recording was finished, the last one was killed by signal 6"));
 }
 
+#if !defined(__SANITIZE_ADDRESS__)  // UBSan, beside it, wants file descriptors of its own
 TEST(ProcessPool, WhileNoWorkerComesUpNobodyWaitsAndAfterwardsAllIsWell) {
   PoolOptions options = FakePoolOptions();
   options.first_back_off = options.longest_back_off = milliseconds(1);
@@ -309,6 +310,7 @@ TEST(ProcessPool, WhileNoWorkerComesUpNobodyWaitsAndAfterwardsAllIsWell) {
   prlimit(pool->nursery_pid(), RLIMIT_NOFILE, &before, nullptr);
   EXPECT_TRUE(Eventually([&] { return pool->Transcribe(Tone(0, 500), {}).ok(); }));
 }
+#endif
 
 TEST(ProcessPool, AWorkerIsReplacedAfterItsNumberOfRecordings) {
   PoolOptions options = FakePoolOptions();
