@@ -1,5 +1,6 @@
 #include "cli/transcribe_command.h"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <memory>
@@ -211,6 +212,9 @@ int TranscribeCommand::Run() const {
 
   TranscribeOptions options = batch_.InputOptions();
   options.search = search_.options();
+  if (recognizer.takes_search_options()) {
+    options.search.word_timestamps |= std::ranges::any_of(formats, WantsWordTimes);
+  }
   if (vad_flags_.any()) {
     options.vad_options = vad_flags_.Apply(recognizer.default_vad_options());
     if (const absl::Status status = Validate(*options.vad_options); !status.ok()) return UsageError(status);

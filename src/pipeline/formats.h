@@ -15,6 +15,9 @@ enum class Format { kTxt, kJson, kJsonl, kSrt, kVtt, kTsv };
 absl::StatusOr<Format> ParseFormat(std::string_view name);  // "txt", "json", …
 std::string_view Extension(Format format);                  // without the dot
 
+// Whether the format is one of cues, which are cut between words that have times.
+constexpr bool WantsWordTimes(Format format) { return format == Format::kSrt || format == Format::kVtt; }
+
 // The whole text of an output file, ending in a newline unless empty. JSON follows docs/transcript.schema.json;
 // `with_timings` false leaves out what differs between two runs.
 std::string Render(const Transcript& transcript, Format format, bool with_timings = true);

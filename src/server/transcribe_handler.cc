@@ -65,14 +65,15 @@ absl::StatusOr<Accepted> Accept(Service& service, const HttpExchange& exchange, 
   Accepted accepted;
   const Fields& fields = upload.fields;
   TUTTI_ASSIGN_OR_RETURN(accepted.model, service.models->Find(fields.Text("model")));
-  TUTTI_ASSIGN_OR_RETURN(TranscribeOptions options,
-                         ReadTranscribeOptions(fields, AbilitiesOf(*accepted.model->recognizer), service.bounds()));
+  const ModelAbilities abilities = AbilitiesOf(*accepted.model->recognizer);
+  TUTTI_ASSIGN_OR_RETURN(TranscribeOptions options, ReadTranscribeOptions(fields, abilities, service.bounds()));
   std::vector<std::string> names;
   for (const auto& [name, format] : kFormats) names.emplace_back(name);
   TUTTI_ASSIGN_OR_RETURN(const std::string format, fields.Choice("format", names));
   for (const auto& [name, known] : kFormats) {
     if (name == format) accepted.format = known;
   }
+  options.search.word_timestamps |= abilities.takes_search_options && WantsWordTimes(accepted.format);
   TUTTI_ASSIGN_OR_RETURN(accepted.stream, fields.Bool("stream", false));
   for (const char* known : {"name", "url"}) fields.Has(known);
   TUTTI_RETURN_IF_ERROR(fields.RefuseUnknown());

@@ -117,6 +117,15 @@ TEST(WhisperProgramTest, ACallIsDividedByTheTimesThatTheModelMakes) {
   EXPECT_GT(with({"--window-seconds", "10"})["segments"].size(), windows["segments"].size());
 }
 
+TEST(WhisperProgramTest, SubtitlesAreCutBetweenWordsWithoutBeingAskedTo) {
+  const Ended ended = RunProgram({"transcribe", "--model", kTinyWhisper, "--no-speech-threshold", "1", "--temperature",
+                                  "0", "--format", "srt", TUTTI_SOURCE_DIR "/tests/data/fixtures/audio/long.wav"});
+  EXPECT_EQ(ended.exit_code, 0) << ended.err;
+  size_t cues = 0;
+  for (size_t at = 0; (at = ended.out.find(" --> ", at)) != std::string::npos; ++at) ++cues;
+  EXPECT_GT(cues, 4U) << "in two windows at most:\n" << ended.out;
+}
+
 TEST(WhisperProgramTest, ALanguageThatTheModelDoesNotHaveIsRefusedWithThoseThatItHas) {
   const Ended ended =
       RunProgram({"transcribe", "--model", kTinyWhisper, "--language", "xx", kPrompts + "vm-goodbye.g722"});
