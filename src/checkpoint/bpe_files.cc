@@ -25,11 +25,11 @@ constexpr std::string_view kNoTimes = "<|notimestamps|>";
 constexpr size_t kLongestMerged = 256;
 
 // Adds a token; two texts of one id are refused.
-absl::Status AddToken(std::string text, int64_t id, std::string_view source, BpeVocabulary& vocabulary) {
+absl::Status AddToken(const std::string& text, int64_t id, std::string_view source, BpeVocabulary& vocabulary) {
   if (id < 0 || id >= kMostTokens) {
     return InvalidArgument("{}: {} is token {}, expected 0 to {}", source, Printable(text), id, kMostTokens - 1);
   }
-  const auto [place, is_new] = vocabulary.tokens.emplace(id, std::move(text));
+  const auto [place, is_new] = vocabulary.tokens.emplace(id, text);
   if (is_new || place->second == text) return absl::OkStatus();
   return InvalidArgument("{}: token {} is {} and {}", source, id, Printable(place->second), Printable(text));
 }

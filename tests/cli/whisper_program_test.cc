@@ -118,8 +118,9 @@ TEST(WhisperProgramTest, ACallIsDividedByTheTimesThatTheModelMakes) {
 }
 
 TEST(WhisperProgramTest, SubtitlesAreCutBetweenWordsWithoutBeingAskedTo) {
+  const std::string file = TUTTI_SOURCE_DIR "/tests/data/fixtures/audio/long.wav";
   const Ended ended = RunProgram({"transcribe", "--model", kTinyWhisper, "--no-speech-threshold", "1", "--temperature",
-                                  "0", "--format", "srt", TUTTI_SOURCE_DIR "/tests/data/fixtures/audio/long.wav"});
+                                  "0", "--format", "srt", file});
   EXPECT_EQ(ended.exit_code, 0) << ended.err;
   size_t cues = 0;
   for (size_t at = 0; (at = ended.out.find(" --> ", at)) != std::string::npos; ++at) ++cues;

@@ -20,7 +20,7 @@ using testing::TinyWhisperVocabulary;
 using Parts = std::vector<std::tuple<std::vector<int32_t>, int64_t, int64_t>>;
 
 // The id of a time; words of the fixture's vocabulary are 0 to 556.
-int32_t Time(double seconds) { return 573 + static_cast<int32_t>(seconds / 0.02 + 0.5); }
+int32_t Time(double seconds) { return 573 + static_cast<int32_t>(std::lround(seconds / 0.02)); }
 
 Parts Divide(const std::vector<int32_t>& found, int64_t window_ms = 10'000) {
   Parts stretches;
