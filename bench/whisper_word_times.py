@@ -13,14 +13,16 @@ import json
 import pathlib
 import statistics
 import subprocess
+import sys
 import tempfile
 import wave
 
 import faster_whisper
 import numpy as np
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-RATE = 16000
+sys.path.append(str(pathlib.Path(__file__).resolve().parent / "peers"))
+import audio  # noqa: E402
+from audio import RATE, ROOT  # noqa: E402
 
 
 def pieces_of(samples):
@@ -32,12 +34,6 @@ def pieces_of(samples):
         energy = np.convolve(energy, np.ones(15), "same")
         cuts.append(first + int(energy.argmin()) * frame + frame // 2)
     return list(zip(cuts, cuts[1:] + [len(samples)]))
-
-
-def write_wav(path, samples):
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1), file.setsampwidth(2), file.setframerate(RATE)
-        file.writeframes((np.clip(samples, -1, 1) * 32767).round().astype("<i2").tobytes())
 
 
 def plain(word):
@@ -83,7 +79,7 @@ def main():
             samples = faster_whisper.decode_audio(call)
             for start, end in pieces_of(samples):
                 paths.append(str(pathlib.Path(folder, f"{len(paths):03}.wav")))
-                write_wav(paths[-1], samples[start:end])
+                audio.write(paths[-1], (np.clip(samples[start:end], -1, 1) * 32767).round().astype("<i2"))
         found = ours(options.tutti, options.compute_type, paths, ["--vad", "none", "--window-seconds", "30"])
         same = []
         for path, words in zip(paths, found, strict=True):

@@ -15,7 +15,6 @@ from faster_whisper import BatchedInferencePipeline, WhisperModel, decode_audio
 
 import audio
 import report
-from whisper_words import words
 
 sys.path.insert(0, str(audio.ROOT / "tools"))
 import score  # noqa: E402
@@ -83,7 +82,7 @@ def spread(items, count):
 def errors(files, texts, transcripts):
     found = score.Score()
     for path, text in zip(files, texts, strict=True):
-        found.add(" ".join(words(transcripts[str(path)]["text"])), " ".join(words(text)))
+        found.add(transcripts[str(path)]["text"], text)
     return found.percent
 
 
