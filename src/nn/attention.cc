@@ -144,10 +144,6 @@ HWY_EXPORT(AttentionHead);
 
 namespace {
 
-void AttentionHeadOfBf16(const AttentionHeadView& head, float scale, Workspace& workspace) {
-  AttentionHeadBf16(head, scale, workspace);
-}
-
 void AttentionHeadF32(const AttentionHeadView& head, float scale, Workspace& workspace) {
   HWY_DYNAMIC_DISPATCH(AttentionHead)(head, scale, workspace);
 }
@@ -158,9 +154,12 @@ void Attention(const float* q, int64_t q_stride, std::span<const int64_t> query_
                int64_t kv_stride, std::span<const int64_t> key_offsets, AttentionShape shape, float scale, float* out,
                int64_t out_stride, Workspace& workspace) {
   const bool bf16 = shape.bf16 && DetectProductIsa().fast_bf16;
-  const auto head = bf16                               ? &AttentionHeadOfBf16
-                    : shape.int8 && HasInt8Attention() ? &AttentionHeadInt8
-                                                       : &AttentionHeadF32;
+  void (*head)(const AttentionHeadView&, float, Workspace&) = &AttentionHeadF32;
+  if (bf16) {
+    head = &AttentionHeadBf16;
+  } else if (shape.int8 && HasInt8Attention()) {
+    head = &AttentionHeadInt8;
+  }
   const auto segments = static_cast<int64_t>(query_offsets.size()) - 1;
   ForEach(segments * shape.heads, workspace, [&](int64_t item, Workspace& scratch) {
     const auto i = static_cast<size_t>(item / shape.heads);

@@ -1,7 +1,6 @@
 // Attention on CPUs with bf16 products (AVX512_BF16, AMX). Highway 1.0 has no name for them, hence intrinsics.
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <limits>
 #include <utility>
 
@@ -10,9 +9,8 @@
 #if defined(__x86_64__)
 
 #include "nn/amx.h"
-#include "nn/intrinsics.h"
+#include "nn/avx512.h"
 #include "nn/matrix_product.h"
-#include "nn/vector_exp.h"
 
 #define TUTTI_BF16 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16")))
 
@@ -50,9 +48,8 @@ TUTTI_BF16 inline __m256i Narrow(__m512 x) {
 // x [width] to bf16, zeros up to `padded`, a multiple of 16.
 TUTTI_BF16 void NarrowRow(const float* x, int64_t width, int64_t padded, uint16_t* y) {
   for (int64_t i = 0; i < padded; i += kLanes) {
-    const int64_t left = std::clamp<int64_t>(width - i, 0, kLanes);
-    const auto mask = static_cast<__mmask16>((1U << left) - 1);
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(y + i), Narrow(_mm512_maskz_loadu_ps(mask, x + i)));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(y + i),
+                        Narrow(_mm512_maskz_loadu_ps(LanesWithin(width - i), x + i)));
   }
 }
 
@@ -112,8 +109,7 @@ TUTTI_BF16 void PackValues(const float* v, int64_t v_stride, int64_t keys, int64
                            int64_t padded_dk, uint32_t* packed) {
   for (int64_t t = 0; t < padded_keys; t += 2, packed += padded_dk) {
     for (int64_t c = 0; c < padded_dk; c += kLanes) {
-      const int64_t left = std::clamp<int64_t>(dk - c, 0, kLanes);
-      const auto columns = static_cast<__mmask16>((1U << left) - 1);
+      const __mmask16 columns = LanesWithin(dk - c);
       const float* row = v + t * v_stride + c;
       const auto first = static_cast<__mmask16>(t < keys ? columns : 0);
       const auto second = static_cast<__mmask16>(t + 1 < keys ? columns : 0);
@@ -126,20 +122,17 @@ TUTTI_BF16 void PackValues(const float* v, int64_t v_stride, int64_t keys, int64
 
 // weights[i] = exp(scale · (scores[i] - max)), 0 behind the keys. Returns 1 / their sum.
 TUTTI_BF16 float NarrowWeights(const float* scores, int64_t keys, int64_t padded_keys, float scale, uint16_t* weights) {
-  const auto inside = [keys](int64_t i) {
-    return static_cast<__mmask16>((1U << std::clamp<int64_t>(keys - i, 0, kLanes)) - 1);
-  };
   const __m512 lowest = _mm512_set1_ps(std::numeric_limits<float>::lowest());
   __m512 max = lowest;
   for (int64_t i = 0; i < padded_keys; i += kLanes) {
-    max = _mm512_max_ps(max, _mm512_mask_loadu_ps(lowest, inside(i), scores + i));
+    max = _mm512_max_ps(max, _mm512_mask_loadu_ps(lowest, LanesWithin(keys - i), scores + i));
   }
   max = _mm512_set1_ps(_mm512_reduce_max_ps(max));
   const __m512 scale_v = _mm512_set1_ps(scale);
   __m512 sum = _mm512_setzero_ps();
   for (int64_t i = 0; i < padded_keys; i += kLanes) {
     const __m512 below = _mm512_sub_ps(_mm512_loadu_ps(scores + i), max);
-    const __m512 weight = _mm512_maskz_mov_ps(inside(i), CoarseExp(_mm512_mul_ps(below, scale_v)));
+    const __m512 weight = _mm512_maskz_mov_ps(LanesWithin(keys - i), CoarseExp(_mm512_mul_ps(below, scale_v)));
     sum = _mm512_add_ps(sum, weight);
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(weights + i), Narrow(weight));
   }
@@ -167,9 +160,7 @@ TUTTI_BF16 void TileColumns(const TileOperands& tile, int64_t c) {
     __m512i in[kColumns];
     for (int64_t j = 0; j < kColumns; ++j) in[j] = _mm512_loadu_si512(b + j * kLanes);
     for (int64_t r = 0; r < kRows; ++r) {
-      int32_t pair;
-      std::memcpy(&pair, tile.a + r * tile.a_stride + 2 * i, sizeof(pair));
-      const __m512i factor = _mm512_set1_epi32(pair);
+      const __m512i factor = BroadcastWord(tile.a + r * tile.a_stride + 2 * i);
       for (int64_t j = 0; j < kColumns; ++j) sums[r][j] = AddProducts(sums[r][j], factor, in[j]);
     }
   }

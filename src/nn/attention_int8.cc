@@ -10,17 +10,14 @@
 
 #if defined(__x86_64__)
 
-#include "nn/intrinsics.h"
+#include "nn/avx512.h"
 #include "nn/matrix_product.h"
-#include "nn/vector_exp.h"
-
-#define TUTTI_QUADS __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq")))
 
 namespace tutti {
 namespace {
 
 constexpr int64_t kQuad = 4;  // 8-bit numbers in a word
-constexpr int64_t kVector = 16;
+constexpr int64_t kVector = kAvx512Lanes;
 // Queries that run together: with two vectors of columns they need 24 of the 32 registers.
 constexpr int64_t kQuadRows = 12;
 constexpr float kWeightLevels = 65535;  // weights are two bytes each, multiplied one after the other
@@ -36,15 +33,9 @@ struct QuadOperands {
   int32_t* out;       // [rows, columns]
 };
 
-// By value: gcc would keep sums that assembly changes in place on the stack.
-TUTTI_QUADS inline __m512i AddQuads(__m512i sum, __m512i of_unsigned, __m512i of_signed) {
-  asm("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(of_unsigned), "v"(of_signed));
-  return sum;
-}
-
 // kColumns vectors of columns from `c` on.
 template <int64_t kRows, int64_t kColumns>
-TUTTI_QUADS void QuadColumns(const QuadOperands& o, int64_t c) {
+TUTTI_AVX512 void QuadColumns(const QuadOperands& o, int64_t c) {
   __m512i sums[kRows][kColumns];
   for (auto& row : sums) {
     for (__m512i& sum : row) sum = _mm512_setzero_si512();
@@ -54,10 +45,8 @@ TUTTI_QUADS void QuadColumns(const QuadOperands& o, int64_t c) {
     __m512i in[kColumns];
     for (int64_t j = 0; j < kColumns; ++j) in[j] = _mm512_loadu_si512(b + j * kVector);
     for (int64_t r = 0; r < kRows; ++r) {
-      int32_t quad;
-      std::memcpy(&quad, o.a + (r * o.depth + i) * kQuad, sizeof(quad));
-      const __m512i factor = _mm512_set1_epi32(quad);
-      for (int64_t j = 0; j < kColumns; ++j) sums[r][j] = AddQuads(sums[r][j], factor, in[j]);
+      const __m512i factor = BroadcastWord(o.a + (r * o.depth + i) * kQuad);
+      for (int64_t j = 0; j < kColumns; ++j) sums[r][j] = AddQuadProducts(sums[r][j], factor, in[j]);
     }
   }
   for (int64_t r = 0; r < kRows; ++r) {
@@ -66,7 +55,7 @@ TUTTI_QUADS void QuadColumns(const QuadOperands& o, int64_t c) {
 }
 
 template <int64_t kRows>
-TUTTI_QUADS void QuadProduct(const QuadOperands& o) {
+TUTTI_AVX512 void QuadProduct(const QuadOperands& o) {
   int64_t c = 0;
   for (; c + 2 * kVector <= o.columns; c += 2 * kVector) QuadColumns<kRows, 2>(o, c);
   if (c < o.columns) QuadColumns<kRows, 1>(o, c);
@@ -109,11 +98,10 @@ void PackKeyQuads(const AttentionHeadView& head, const PackedHead& packed, Works
   }
 }
 
-TUTTI_QUADS void PackValueQuads(const AttentionHeadView& head, const PackedHead& packed) {
+TUTTI_AVX512 void PackValueQuads(const AttentionHeadView& head, const PackedHead& packed) {
   constexpr float kLargest = 127;
   for (int64_t c = 0; c < packed.padded_dk; c += kVector) {
-    const int64_t left = std::clamp<int64_t>(head.dk - c, 0, kVector);
-    const auto inside = static_cast<__mmask16>((1U << left) - 1);
+    const __mmask16 inside = LanesWithin(head.dk - c);
     __m512 largest = _mm512_setzero_ps();
     for (int64_t t = 0; t < head.keys; ++t) {
       largest = _mm512_max_ps(largest, _mm512_abs_ps(_mm512_maskz_loadu_ps(inside, head.v + t * head.v_stride + c)));
@@ -136,18 +124,15 @@ TUTTI_QUADS void PackValueQuads(const AttentionHeadView& head, const PackedHead&
 
 // Products of a query's levels with the keys, [padded_keys], become the weights' upper and lower bytes: of
 // exp(scale · (score - the largest)) in steps of 1 / kWeightLevels, 0 behind the keys. Returns their sum.
-TUTTI_QUADS int64_t WeightBytes(int32_t* products, const RowScale& query, const PackedHead& packed, int64_t keys,
-                                float scale, uint8_t* upper, uint8_t* lower) {
+TUTTI_AVX512 int64_t WeightBytes(int32_t* products, const RowScale& query, const PackedHead& packed, int64_t keys,
+                                 float scale, uint8_t* upper, uint8_t* lower) {
   const __m512 zero = _mm512_set1_ps(static_cast<float>(query.zero));
   __m512 max = _mm512_set1_ps(std::numeric_limits<float>::lowest());
-  const auto inside = [keys](int64_t i) {
-    return static_cast<__mmask16>((1U << std::clamp<int64_t>(keys - i, 0, kVector)) - 1);
-  };
   for (int64_t i = 0; i < packed.padded_keys; i += kVector) {
     const __m512 product = _mm512_cvtepi32_ps(_mm512_loadu_si512(products + i));
     const __m512 shifted = _mm512_fnmadd_ps(zero, _mm512_loadu_ps(packed.key_sums + i), product);
     const __m512 score = _mm512_mul_ps(shifted, _mm512_loadu_ps(packed.key_scales + i));
-    max = _mm512_mask_max_ps(max, inside(i), max, score);
+    max = _mm512_mask_max_ps(max, LanesWithin(keys - i), max, score);
     _mm512_storeu_ps(products + i, score);
   }
   max = _mm512_set1_ps(_mm512_reduce_max_ps(max));
@@ -156,7 +141,7 @@ TUTTI_QUADS int64_t WeightBytes(int32_t* products, const RowScale& query, const 
   for (int64_t i = 0; i < packed.padded_keys; i += kVector) {
     const __m512 below = _mm512_mul_ps(_mm512_sub_ps(_mm512_loadu_ps(products + i), max), factor);
     const __m512 weight = _mm512_mul_ps(CoarseExp(below), _mm512_set1_ps(kWeightLevels));
-    const __m512i level = _mm512_maskz_cvtps_epi32(inside(i), weight);
+    const __m512i level = _mm512_maskz_cvtps_epi32(LanesWithin(keys - i), weight);
     sum = _mm512_add_epi32(sum, level);
     _mm_storeu_si128(reinterpret_cast<__m128i*>(upper + i), _mm512_cvtepi32_epi8(_mm512_srli_epi32(level, 8)));
     _mm_storeu_si128(reinterpret_cast<__m128i*>(lower + i), _mm512_cvtepi32_epi8(level));

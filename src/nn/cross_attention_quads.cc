@@ -7,15 +7,12 @@
 
 #if defined(__x86_64__)
 
-#include "nn/intrinsics.h"
-#include "nn/vector_exp.h"
-
-#define TUTTI_CROSS __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq")))
+#include "nn/avx512.h"
 
 namespace tutti {
 namespace {
 
-constexpr int64_t kLane = 16;
+constexpr int64_t kLane = kAvx512Lanes;
 constexpr int64_t kNumbers = 4;              // in a word
 constexpr int64_t kLine = kLane * kNumbers;  // bytes of a vector
 constexpr int64_t kHeardTogether = 3;        // queries
@@ -23,39 +20,24 @@ constexpr int64_t kSideBySide = 4;           // vectors of keys, or of columns o
 constexpr float kKeyLevels = 127, kLevels = 65535;
 
 // Row `x` [dk] in steps of the 127th part of the largest; what a step is.
-TUTTI_CROSS float RoundRow(const float* x, int64_t dk, int8_t* levels) {
+TUTTI_AVX512 float RoundRow(const float* x, int64_t dk, int8_t* levels) {
   __m512 largest = _mm512_setzero_ps();
-  const auto inside = [dk](int64_t c) {
-    return static_cast<__mmask16>((1U << std::clamp<int64_t>(dk - c, 0, kLane)) - 1);
-  };
   for (int64_t c = 0; c < dk; c += kLane) {
-    largest = _mm512_max_ps(largest, _mm512_abs_ps(_mm512_maskz_loadu_ps(inside(c), x + c)));
+    largest = _mm512_max_ps(largest, _mm512_abs_ps(_mm512_maskz_loadu_ps(LanesWithin(dk - c), x + c)));
   }
   const float most = _mm512_reduce_max_ps(largest);
   const __m512 inverse = _mm512_set1_ps(most > 0 ? kKeyLevels / most : 0.0F);
   for (int64_t c = 0; c < dk; c += kLane) {
-    const __m512i level = _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_maskz_loadu_ps(inside(c), x + c), inverse));
+    const __m512i level = _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_maskz_loadu_ps(LanesWithin(dk - c), x + c), inverse));
     _mm_storeu_si128(reinterpret_cast<__m128i*>(levels + c), _mm512_cvtsepi32_epi8(level));
   }
   return most / kKeyLevels;
 }
 
-// By value: gcc would keep sums that assembly changes in place on the stack.
-TUTTI_CROSS inline __m512i AddQuadProducts(__m512i sum, __m512i of_unsigned, __m512i of_signed) {
-  asm("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(of_unsigned), "v"(of_signed));
-  return sum;
-}
-
-TUTTI_CROSS inline __m512i Broadcast(const void* word) {
-  int32_t value;
-  std::memcpy(&value, word, sizeof(value));
-  return _mm512_set1_epi32(value);
-}
-
 // Products of kRows queries with kBlocks · 16 keys from `keys` on, [kRows, stride].
 template <int64_t kRows, int64_t kBlocks>
-TUTTI_CROSS void ScoreBlocks(const int8_t* queries, int64_t padded_dk, const std::byte* keys, int32_t* products,
-                             int64_t stride) {
+TUTTI_AVX512 void ScoreBlocks(const int8_t* queries, int64_t padded_dk, const std::byte* keys, int32_t* products,
+                              int64_t stride) {
   const int64_t words = padded_dk / kNumbers, block_bytes = words * kLine;
   __m512i sums[kRows][kBlocks];
   for (auto& row : sums) {
@@ -63,7 +45,7 @@ TUTTI_CROSS void ScoreBlocks(const int8_t* queries, int64_t padded_dk, const std
   }
   for (int64_t i = 0; i < words; ++i) {
     __m512i query[kRows];
-    for (int64_t r = 0; r < kRows; ++r) query[r] = Broadcast(queries + r * padded_dk + i * kNumbers);
+    for (int64_t r = 0; r < kRows; ++r) query[r] = BroadcastWord(queries + r * padded_dk + i * kNumbers);
     for (int64_t j = 0; j < kBlocks; ++j) {
       const __m512i key = _mm512_loadu_si512(keys + j * block_bytes + i * kLine);
       for (int64_t r = 0; r < kRows; ++r) sums[r][j] = AddQuadProducts(sums[r][j], key, query[r]);
@@ -92,8 +74,8 @@ struct WeightPlanes {
 
 // kColumns vectors of columns of kRows queries' results, in units of the 65535th part of their largest weight.
 template <int64_t kRows, int64_t kColumns>
-TUTTI_CROSS void SumColumns(const WeightPlanes& planes, int64_t padded, const std::byte* values, int64_t padded_dk,
-                            float* out) {
+TUTTI_AVX512 void SumColumns(const WeightPlanes& planes, int64_t padded, const std::byte* values, int64_t padded_dk,
+                             float* out) {
   __m512i upper[kRows][kColumns], lower[kRows][kColumns];
   for (int64_t r = 0; r < kRows; ++r) {
     for (int64_t j = 0; j < kColumns; ++j) upper[r][j] = lower[r][j] = _mm512_setzero_si512();
@@ -102,7 +84,8 @@ TUTTI_CROSS void SumColumns(const WeightPlanes& planes, int64_t padded, const st
     __m512i value[kColumns];
     for (int64_t j = 0; j < kColumns; ++j) value[j] = _mm512_loadu_si512(values + j * kLine);
     for (int64_t r = 0; r < kRows; ++r) {
-      const __m512i high = Broadcast(planes.upper + r * padded + t), low = Broadcast(planes.lower + r * padded + t);
+      const __m512i high = BroadcastWord(planes.upper + r * padded + t),
+                    low = BroadcastWord(planes.lower + r * padded + t);
       for (int64_t j = 0; j < kColumns; ++j) {
         upper[r][j] = AddQuadProducts(upper[r][j], high, value[j]);
         lower[r][j] = AddQuadProducts(lower[r][j], low, value[j]);
@@ -130,25 +113,22 @@ void Sum(const WeightPlanes& planes, const CrossMemory& memory, const std::byte*
 
 // One query's products become its weights, times the scales of the values, in two bytes each, 0 behind the keys. What
 // the sums are to be multiplied by. `seen`, where it is not null, receives the weights themselves.
-TUTTI_CROSS float WeighRows(int32_t* products, int32_t offset, float factor, const CrossMemory& memory,
-                            const CrossMemory::Head& head, uint8_t* upper, uint8_t* lower, float* seen) {
+TUTTI_AVX512 float WeighRows(int32_t* products, int32_t offset, float factor, const CrossMemory& memory,
+                             const CrossMemory::Head& head, uint8_t* upper, uint8_t* lower, float* seen) {
   const int64_t keys = memory.rows(), padded = memory.padded_rows();
-  const auto inside = [keys](int64_t t) {
-    return static_cast<__mmask16>((1U << std::clamp<int64_t>(keys - t, 0, kLane)) - 1);
-  };
   auto* const scores = reinterpret_cast<float*>(products);
   __m512 max = _mm512_set1_ps(std::numeric_limits<float>::lowest());
   for (int64_t t = 0; t < padded; t += kLane) {
     const __m512i product = _mm512_sub_epi32(_mm512_loadu_si512(products + t), _mm512_set1_epi32(offset));
     const __m512 score = _mm512_mul_ps(_mm512_cvtepi32_ps(product), _mm512_loadu_ps(head.key_scales + t));
-    max = _mm512_mask_max_ps(max, inside(t), max, score);
+    max = _mm512_mask_max_ps(max, LanesWithin(keys - t), max, score);
     _mm512_storeu_ps(scores + t, score);
   }
   max = _mm512_set1_ps(_mm512_reduce_max_ps(max));
   __m512 sum = _mm512_setzero_ps(), most = _mm512_setzero_ps();
   for (int64_t t = 0; t < padded; t += kLane) {
     const __m512 below = _mm512_mul_ps(_mm512_sub_ps(_mm512_loadu_ps(scores + t), max), _mm512_set1_ps(factor));
-    const __m512 weight = _mm512_maskz_mov_ps(inside(t), CoarseExp(below));
+    const __m512 weight = _mm512_maskz_mov_ps(LanesWithin(keys - t), CoarseExp(below));
     sum = _mm512_add_ps(sum, weight);
     most = _mm512_max_ps(most, _mm512_mul_ps(weight, _mm512_loadu_ps(head.value_scales + t)));
     _mm512_storeu_ps(scores + t, weight);
@@ -187,8 +167,8 @@ void AttendSome(const int8_t* queries, const float* steps, float scale, const Cr
 
 }  // namespace
 
-TUTTI_CROSS void PutQuads(const CrossMemory& memory, const CrossMemory::Head& head, int64_t first, int64_t count,
-                          const float* keys, const float* values, int64_t stride) {
+TUTTI_AVX512 void PutQuads(const CrossMemory& memory, const CrossMemory::Head& head, int64_t first, int64_t count,
+                           const float* keys, const float* values, int64_t stride) {
   const int64_t dk = memory.shape().dk, padded_dk = memory.padded_dk(), words = padded_dk / kNumbers;
   std::vector<int8_t> levels(static_cast<size_t>(padded_dk));
   for (int64_t t = first; t < first + count; ++t, keys += stride, values += stride) {

@@ -3,17 +3,14 @@
 // The end of a sum in the kernels of PanelProduct, for x86-64 CPUs with AVX-512. Include only where __x86_64__ is
 // defined.
 
-#include <algorithm>
 #include <cstdint>
 
-#include "nn/intrinsics.h"
+#include "nn/avx512.h"
 #include "nn/panel_kernel.h"
-
-#define TUTTI_AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq")))
 
 namespace tutti {
 
-inline constexpr int64_t kPanelLanes = 16;
+inline constexpr int64_t kPanelLanes = kAvx512Lanes;
 
 // What belongs to one vector of columns.
 struct PanelColumnsEnd {
@@ -22,11 +19,10 @@ struct PanelColumnsEnd {
 };
 
 TUTTI_AVX512 inline PanelColumnsEnd LoadPanelColumns(const PanelOperands& o, int64_t column) {
-  const int64_t left = std::clamp<int64_t>(o.out - column, 0, kPanelLanes);
   PanelColumnsEnd columns = {.bias = _mm512_loadu_ps(o.bias + column),
                              .scale = _mm512_setzero_ps(),
                              .sum = _mm512_setzero_ps(),
-                             .inside = static_cast<__mmask16>((1U << left) - 1)};
+                             .inside = LanesWithin(o.out - column)};
   if (o.column_scales != nullptr) {
     columns.scale = _mm512_loadu_ps(o.column_scales + column);
     columns.sum = _mm512_loadu_ps(o.column_sums + column);

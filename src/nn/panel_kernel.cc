@@ -1,8 +1,6 @@
 #include "nn/panel_kernel.h"
 
-#include <algorithm>
 #include <array>
-#include <cstring>
 #include <utility>
 
 #include "nn/matrix_product.h"
@@ -41,10 +39,7 @@ struct Bf16 {
 struct Int8 {
   using Sum = __m512i;
   TUTTI_AVX512 static Sum Zero() { return _mm512_setzero_si512(); }
-  TUTTI_AVX512 static Sum AddProducts(Sum sum, __m512i x, __m512i w) {
-    asm("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(x), "v"(w));
-    return sum;
-  }
+  TUTTI_AVX512 static Sum AddProducts(Sum sum, __m512i x, __m512i w) { return AddQuadProducts(sum, x, w); }
 };
 
 // kRows rows from `row` on by one panel. Each row's sum is a chain of its own, so its bits do not depend on kRows.
@@ -62,9 +57,7 @@ TUTTI_AVX512 void Tile(const PanelOperands& o, int64_t row, int64_t panel, Panel
   for (int64_t i = 0; i < o.words; ++i, w += kPanelColumns * kWordBytes) {
     const __m512i w0 = _mm512_load_si512(w), w1 = _mm512_load_si512(w + 64);
     for (int64_t r = 0; r < kRows; ++r) {
-      int32_t word;
-      std::memcpy(&word, x[r / kStrides] + (r % kStrides) * o.x_stride, sizeof(word));
-      const __m512i factor = _mm512_set1_epi32(word);
+      const __m512i factor = BroadcastWord(x[r / kStrides] + (r % kStrides) * o.x_stride);
       sums[r][0] = Type::AddProducts(sums[r][0], factor, w0);
       sums[r][1] = Type::AddProducts(sums[r][1], factor, w1);
     }
