@@ -19,20 +19,9 @@
 namespace tutti {
 namespace {
 
-constexpr int64_t kMostTokens = 1 << 20;
 constexpr std::string_view kNoTimes = "<|notimestamps|>";
 // GPT-2's longest word has 128 bytes. A longer one would take the square of its length to take apart.
 constexpr size_t kLongestMerged = 256;
-
-// Adds a token; two texts of one id are refused.
-absl::Status AddToken(const std::string& text, int64_t id, std::string_view source, BpeVocabulary& vocabulary) {
-  if (id < 0 || id >= kMostTokens) {
-    return InvalidArgument("{}: {} is token {}, expected 0 to {}", source, Printable(text), id, kMostTokens - 1);
-  }
-  const auto [place, is_new] = vocabulary.tokens.emplace(id, text);
-  if (is_new || place->second == text) return absl::OkStatus();
-  return InvalidArgument("{}: token {} is {} and {}", source, id, Printable(place->second), Printable(text));
-}
 
 // A JSON map of texts to ids.
 absl::Status AddTokens(std::string_view text, std::string_view source, BpeVocabulary& vocabulary,
@@ -45,8 +34,8 @@ absl::Status AddTokens(std::string_view text, std::string_view source, BpeVocabu
     if (!id.is_number_unsigned()) {
       return InvalidArgument("{}: {} is token {}, expected a number", source, Printable(token), Printable(id.dump()));
     }
-    const uint64_t number = std::min<uint64_t>(id.get<uint64_t>(), kMostTokens);
-    TUTTI_RETURN_IF_ERROR(AddToken(token, static_cast<int64_t>(number), source, vocabulary));
+    const uint64_t number = std::min<uint64_t>(id.get<uint64_t>(), kMostBpeTokens);
+    TUTTI_RETURN_IF_ERROR(AddBpeToken(token, static_cast<int64_t>(number), source, vocabulary.tokens));
     if (ids != nullptr) ids->insert(static_cast<int64_t>(number));
   }
   return absl::OkStatus();
@@ -96,6 +85,17 @@ size_t LastMeeting(std::string_view word, const Ranks& ranks) {
 
 }  // namespace
 
+absl::Status AddBpeToken(const std::string& text, int64_t id, std::string_view source_name,
+                         std::map<int64_t, std::string>& tokens) {
+  if (id < 0 || id >= kMostBpeTokens) {
+    return InvalidArgument("{}: {} is token {}, expected 0 to {}", source_name, Printable(text), id,
+                           kMostBpeTokens - 1);
+  }
+  const auto [place, is_new] = tokens.emplace(id, text);
+  if (is_new || place->second == text) return absl::OkStatus();
+  return InvalidArgument("{}: token {} is {} and {}", source_name, id, Printable(place->second), Printable(text));
+}
+
 absl::StatusOr<BpeVocabulary> ParseVocabularyFiles(const VocabularyFiles& files, std::string_view source_name) {
   constexpr std::string_view kEnd = "<|endoftext|>", kVersion = "#version";
   BpeVocabulary vocabulary;
@@ -139,7 +139,7 @@ absl::StatusOr<BpeVocabulary> ParseTiktoken(std::string_view text, std::string_v
     if (!good) {
       return InvalidArgument("{}: line {}: {}, expected base64 and a number", source_name, number, Printable(line));
     }
-    TUTTI_RETURN_IF_ERROR(AddToken(InLetters(*bytes), id, source_name, vocabulary));
+    TUTTI_RETURN_IF_ERROR(AddBpeToken(InLetters(*bytes), id, source_name, vocabulary.tokens));
   }
   const auto words = static_cast<int64_t>(vocabulary.tokens.size());
   if (words == 0 || vocabulary.tokens.rbegin()->first != words - 1) {

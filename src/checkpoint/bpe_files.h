@@ -19,6 +19,12 @@ struct BpeVocabulary {
   BpeTables tables;
 };
 
+inline constexpr int64_t kMostBpeTokens = 1 << 20;
+
+// Adds a token of an id below kMostBpeTokens; a second text of one id is refused.
+absl::Status AddBpeToken(const std::string& text, int64_t id, std::string_view source_name,
+                         std::map<int64_t, std::string>& tokens);
+
 // Errors of all of these name `source_name` and what was found in it: InvalidArgument for a malformed file,
 // Unimplemented for another kind of tokenizer.
 

@@ -48,7 +48,6 @@ absl::Status CheckNetwork(const Checkpoint& weights) {
 }
 
 absl::StatusOr<WhisperConfig> ParseConfigJson(const nlohmann::json& config, const Checkpoint& weights) {
-  if (!config.is_object()) return InvalidArgument("found a JSON {}, expected an object", config.type_name());
   WhisperConfig whisper;
   TUTTI_ASSIGN_OR_RETURN(whisper.alignment_heads, WhisperIdsAt(config, "alignment_heads", true));
   TUTTI_ASSIGN_OR_RETURN(whisper.suppress_ids, WhisperIdsAt(config, "suppress_ids", false));
@@ -74,7 +73,7 @@ absl::StatusOr<ModelPackage> OpenCtranslate2Package(const std::string& directory
   TUTTI_ASSIGN_OR_RETURN(package.weights, Checkpoint::Open((path / "model.bin").string()));
   TUTTI_RETURN_IF_ERROR(CheckNetwork(*package.weights));
   TUTTI_ASSIGN_OR_RETURN(const std::string text, ReadFile(config_path, kMaxConfigFile));
-  TUTTI_ASSIGN_OR_RETURN(const nlohmann::json document, ParseJson(text, config_path));
+  TUTTI_ASSIGN_OR_RETURN(const nlohmann::json document, ParseJsonObject(text, config_path));
   auto config = ParseConfigJson(document, *package.weights);
   if (!config.ok()) return WithContext(config.status(), config_path);
   TUTTI_ASSIGN_OR_RETURN(WhisperTokenizer tokenizer, ReadListedTokenizer(directory));

@@ -52,12 +52,6 @@ absl::Status CheckIsWhisper(const nlohmann::json& config) {
   return InvalidArgument("model_type: missing, expected \"whisper\"");
 }
 
-absl::StatusOr<nlohmann::json> ParseObject(std::string_view text, std::string_view name) {
-  TUTTI_ASSIGN_OR_RETURN(nlohmann::json document, ParseJson(text, name));
-  if (document.is_object()) return document;
-  return InvalidArgument("{}: found a JSON {}, expected an object", name, document.type_name());
-}
-
 // All tensors of several files.
 absl::StatusOr<std::shared_ptr<const Checkpoint>> OpenShards(const fs::path& directory, const std::string& index) {
   TUTTI_ASSIGN_OR_RETURN(const std::string text, ReadFile(index, kMaxTextFile));
@@ -85,7 +79,7 @@ bool IsHuggingFacePackage(const std::string& directory) {
 }
 
 absl::StatusOr<std::vector<std::string>> ParseShardIndex(std::string_view text, const std::string& source_name) {
-  TUTTI_ASSIGN_OR_RETURN(const nlohmann::json index, ParseObject(text, source_name));
+  TUTTI_ASSIGN_OR_RETURN(const nlohmann::json index, ParseJsonObject(text, source_name));
   const auto map = index.find("weight_map");
   if (map == index.end() || !map->is_object()) {
     return InvalidArgument("{}: weight_map: expected a map of tensors to files", source_name);
@@ -105,10 +99,10 @@ absl::StatusOr<std::vector<std::string>> ParseShardIndex(std::string_view text, 
 }
 
 absl::StatusOr<WhisperConfig> ParseHuggingFaceConfig(std::string_view config, std::string_view generation) {
-  TUTTI_ASSIGN_OR_RETURN(const nlohmann::json model, ParseObject(config, "config.json"));
+  TUTTI_ASSIGN_OR_RETURN(const nlohmann::json model, ParseJsonObject(config, "config.json"));
   nlohmann::json decoding = nlohmann::json::object();
   if (!generation.empty()) {
-    TUTTI_ASSIGN_OR_RETURN(decoding, ParseObject(generation, "generation_config.json"));
+    TUTTI_ASSIGN_OR_RETURN(decoding, ParseJsonObject(generation, "generation_config.json"));
   }
   if (const absl::Status status = CheckIsWhisper(model); !status.ok()) return WithContext(status, "config.json");
   WhisperConfig whisper;

@@ -40,4 +40,10 @@ absl::StatusOr<nlohmann::json> ParseJson(std::string_view text, std::string_view
   }
 }
 
+absl::StatusOr<nlohmann::json> ParseJsonObject(std::string_view text, std::string_view source_name) {
+  TUTTI_ASSIGN_OR_RETURN(nlohmann::json document, ParseJson(text, source_name));
+  if (document.is_object()) return document;
+  return InvalidArgument("{}: found a JSON {}, expected an object", source_name, document.type_name());
+}
+
 }  // namespace tutti

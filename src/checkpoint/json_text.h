@@ -11,4 +11,7 @@ namespace tutti {
 // it runs out of stack. InvalidArgument with `source_name` and the position.
 absl::StatusOr<nlohmann::json> ParseJson(std::string_view text, std::string_view source_name);
 
+// The same of a text that must be an object.
+absl::StatusOr<nlohmann::json> ParseJsonObject(std::string_view text, std::string_view source_name);
+
 }  // namespace tutti

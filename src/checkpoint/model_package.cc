@@ -37,10 +37,7 @@ absl::Status MergeFilePaths(const nlohmann::json& metas, const std::string& pref
 // configuration.json's file_path_metas; null without that file or that key.
 absl::StatusOr<nlohmann::json> ReadFilePathMetas(const fs::path& path) {
   TUTTI_ASSIGN_OR_RETURN(const std::string text, ReadFile(path.string(), kMaxConfigFile));
-  TUTTI_ASSIGN_OR_RETURN(const nlohmann::json document, ParseJson(text, path.string()));
-  if (!document.is_object()) {
-    return InvalidArgument("{}: found a JSON {}, expected an object", path.string(), document.type_name());
-  }
+  TUTTI_ASSIGN_OR_RETURN(const nlohmann::json document, ParseJsonObject(text, path.string()));
   auto metas = document.value("file_path_metas", nlohmann::json());
   if (metas.is_null() || metas.is_object()) return metas;
   return InvalidArgument("{}: file_path_metas: found a JSON {}, expected a map of file names", path.string(),

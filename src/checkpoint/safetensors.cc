@@ -85,8 +85,7 @@ absl::StatusOr<TensorTable> ReadSafetensors(std::span<const std::byte> bytes) {
   }
   const std::string_view text = reader.TakeText(size);
   if (!reader.ok()) return DataLoss("truncated in the header");
-  TUTTI_ASSIGN_OR_RETURN(const nlohmann::json header, ParseJson(text, "header"));
-  if (!header.is_object()) return InvalidArgument("header: found a JSON {}, expected an object", header.type_name());
+  TUTTI_ASSIGN_OR_RETURN(const nlohmann::json header, ParseJsonObject(text, "header"));
   const auto data = bytes.subspan(reader.position());
   TensorTable table;
   for (const auto& [name, entry] : header.items()) {

@@ -104,16 +104,13 @@ absl::StatusOr<BpeTables> ReadTables(const json& document, std::span<const std::
 
 // What the file calls each token.
 absl::StatusOr<std::map<int64_t, std::string>> TokensOfDocument(const json& document) {
-  static constexpr uint64_t kMostTokens = 1 << 20;
   std::map<int64_t, std::string> tokens;
   const auto add = [&tokens](const std::string& text, const json& id, std::string_view field) -> absl::Status {
-    if (!id.is_number_unsigned() || id.get<uint64_t>() >= kMostTokens) {
+    if (!id.is_number_unsigned() || id.get<uint64_t>() >= uint64_t{kMostBpeTokens}) {
       return InvalidArgument("{}: {} is token {}, expected a number below {}", field, Printable(text), Shown(id),
-                             kMostTokens);
+                             kMostBpeTokens);
     }
-    const auto place = tokens.emplace(static_cast<int64_t>(id.get<uint64_t>()), text).first;
-    if (place->second == text) return absl::OkStatus();
-    return InvalidArgument("{}: token {} is {} and {}", field, place->first, Printable(place->second), Printable(text));
+    return AddBpeToken(text, id.get<int64_t>(), field, tokens);
   };
   const json &words = Member(Member(document, "model"), "vocab"), &added = Member(document, "added_tokens");
   if (words.is_object()) {

@@ -117,8 +117,7 @@ absl::Status CheckPreprocessor(const ModelPackage& package) {
   const std::string path = package.directory + "/preprocessor_config.json";
   TUTTI_ASSIGN_OR_RETURN(const std::string text, ReadIfThere(path, kMaxConfigFile * 4));  // older ones hold the filters
   if (text.empty()) return absl::OkStatus();
-  TUTTI_ASSIGN_OR_RETURN(const nlohmann::json config, ParseJson(text, path));
-  if (!config.is_object()) return InvalidArgument("{}: found a JSON {}, expected an object", path, config.type_name());
+  TUTTI_ASSIGN_OR_RETURN(const nlohmann::json config, ParseJsonObject(text, path));
   TUTTI_ASSIGN_OR_RETURN(const TensorView first, package.weights->Find("encoder/conv1/weight"));
   if (first.shape.size() != 3) return absl::OkStatus();  // refused with the other sizes
   const int64_t mels = first.shape[1];
