@@ -1,9 +1,10 @@
 #include "base/language_names.h"
 
 #include <algorithm>
-#include <cctype>
 #include <iterator>
 #include <utility>
+
+#include "base/text.h"
 
 namespace tutti {
 namespace {
@@ -63,8 +64,7 @@ std::string_view LanguageName(std::string_view code) {
 }
 
 std::string LanguageCode(std::string_view code_or_name) {
-  std::string lower(code_or_name);
-  std::ranges::transform(lower, lower.begin(), [](unsigned char c) { return std::tolower(c); });
+  std::string lower = InLowerCase(std::string(code_or_name));
   for (const auto& [code, name] : kLanguages) {
     if (name == lower) return std::string(code);
   }

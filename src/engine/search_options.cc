@@ -3,12 +3,12 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <cctype>
 #include <charconv>
 #include <type_traits>
 #include <utility>
 
 #include "base/status.h"
+#include "base/text.h"
 #include "engine/search_table.h"
 
 namespace tutti {
@@ -49,13 +49,9 @@ absl::Status SetList(const SearchList& list, std::string_view text, SearchOption
 }
 
 absl::Status SetSwitch(const SearchSwitch& one, std::string_view text, SearchOptions& options) {
-  std::string lower(text);
-  std::ranges::transform(lower, lower.begin(), [](unsigned char c) { return std::tolower(c); });
-  const bool on = lower == "true" || lower == "1";
-  if (!on && lower != "false" && lower != "0") {
-    return InvalidArgument("{}: '{}', expected true or false", one.name, text);
-  }
-  options.*one.field = on;
+  const std::optional<bool> on = ParseBool(text);
+  if (!on) return InvalidArgument("{}: '{}', expected true or false", one.name, text);
+  options.*one.field = *on;
   return absl::OkStatus();
 }
 

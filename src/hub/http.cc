@@ -2,10 +2,11 @@
 
 #include <curl/curl.h>
 
-#include <algorithm>
 #include <array>
 #include <cctype>
 #include <cstdlib>
+
+#include "base/text.h"
 
 namespace tutti {
 namespace {
@@ -49,9 +50,7 @@ absl::Status Begin(Transfer& transfer) {
   head.status = static_cast<int>(status);
   head.url = TextInfo(transfer.curl, CURLINFO_EFFECTIVE_URL);
   if (status != 200 && (status != 206 || transfer.get.from == 0)) return StatusOfAnswer(status, head.url);
-  head.content_type = TextInfo(transfer.curl, CURLINFO_CONTENT_TYPE);
-  std::ranges::transform(head.content_type, head.content_type.begin(),
-                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  head.content_type = InLowerCase(TextInfo(transfer.curl, CURLINFO_CONTENT_TYPE));
   head.content_range = HeaderOf(transfer.curl, "Content-Range");
   head.link = HeaderOf(transfer.curl, "Link");
   curl_off_t length = -1;

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "base/text.h"
 #include "hub/manifest.h"
 
 namespace tutti {
@@ -16,7 +16,7 @@ using ListingJson = nlohmann::json;
 absl::StatusOr<ModelFile> MakeFile(std::string name, int64_t size, std::string sha256) {
   TUTTI_RETURN_IF_ERROR(CheckFileName(name));
   if (size < 0) return InvalidArgument("file '{}': size {}", name, size);
-  std::ranges::transform(sha256, sha256.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  sha256 = InLowerCase(std::move(sha256));
   const bool known = sha256.size() == 64 && sha256.find_first_not_of("0123456789abcdef") == std::string::npos;
   return ModelFile{.name = std::move(name), .size = size, .sha256 = known ? std::move(sha256) : ""};
 }
@@ -29,12 +29,6 @@ absl::StatusOr<T> ParseListing(std::string_view what, std::string_view text, Par
   } catch (const ListingJson::exception& error) {
     return InvalidArgument("{}: {}", what, error.what());
   }
-}
-
-std::string Lower(std::string_view text) {
-  std::string lower(text);
-  std::ranges::transform(lower, lower.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return lower;
 }
 
 std::string WithoutEntities(std::string text) {
@@ -50,7 +44,7 @@ std::string WithoutEntities(std::string text) {
 
 // The value of href in the attributes of an <a> tag.
 std::string Href(std::string_view attributes) {
-  const size_t at = Lower(attributes).find("href");
+  const size_t at = InLowerCase(std::string(attributes)).find("href");
   if (at == std::string::npos) return "";
   const size_t quote = attributes.find_first_of("\"'", at);
   if (quote == std::string_view::npos) return "";
@@ -61,7 +55,7 @@ std::string Href(std::string_view attributes) {
 
 std::vector<IndexFile> ParseAnchors(std::string_view html) {
   constexpr std::string_view kDigest = "#sha256=";
-  const std::string lower = Lower(html);
+  const std::string lower = InLowerCase(std::string(html));
   std::vector<IndexFile> files;
   for (size_t at = lower.find("<a "); at != std::string::npos; at = lower.find("<a ", at + 1)) {
     const size_t close = html.find('>', at);
@@ -69,7 +63,7 @@ std::vector<IndexFile> ParseAnchors(std::string_view html) {
     IndexFile file;
     file.url = Href(html.substr(at, close - at));
     const size_t digest = file.url.find(kDigest);
-    if (digest != std::string::npos) file.sha256 = Lower(std::string_view(file.url).substr(digest + kDigest.size()));
+    if (digest != std::string::npos) file.sha256 = InLowerCase(file.url.substr(digest + kDigest.size()));
     file.url.resize(std::min(file.url.find('#'), file.url.size()));
     const std::string path = file.url.substr(0, file.url.find('?'));
     file.name = path.substr(path.rfind('/') + 1);
@@ -85,7 +79,7 @@ bool EndsWithOneOf(std::string_view name, std::initializer_list<std::string_view
 // By its own name, whatever the folder.
 bool MayBeNeeded(std::string_view path, bool has_safetensors) {
   if (path.starts_with('.') || path.find("/.") != std::string_view::npos) return false;
-  const std::string name = Lower(path.substr(path.rfind('/') + 1));
+  const std::string name = InLowerCase(std::string(path.substr(path.rfind('/') + 1)));
   if (name == kManifestName || EndsWithOneOf(name, {".h5", ".msgpack", ".ot", ".tflite", ".part"})) return false;
   return !has_safetensors || !(name.starts_with("pytorch_model") && name.ends_with(".bin"));
 }
@@ -152,7 +146,7 @@ absl::StatusOr<std::vector<IndexFile>> ParseIndexPage(std::string_view page, std
 
 std::string NormalisedPackage(std::string_view name) {
   std::string normalised;
-  for (const char c : Lower(name)) {
+  for (const char c : InLowerCase(std::string(name))) {
     const bool mark = c == '-' || c == '_' || c == '.';
     if (!mark) {
       normalised += c;

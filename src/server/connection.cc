@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "base/text.h"
 #include "server/router.h"
 #include "server/socket_session.h"
 #include "server/web_socket.h"
@@ -25,9 +26,8 @@ std::string KeyOf(const HttpExchange& exchange) {
   constexpr std::string_view kBearer = "bearer ";
   const std::string_view header = exchange.header("Authorization");
   if (header.size() > kBearer.size()) {
-    std::string scheme(header.substr(0, kBearer.size()));
-    std::ranges::transform(scheme, scheme.begin(), [](unsigned char c) { return std::tolower(c); });
-    if (scheme == kBearer) return std::string(header.substr(kBearer.size()));
+    if (InLowerCase(std::string(header.substr(0, kBearer.size()))) == kBearer)
+      return std::string(header.substr(kBearer.size()));
   }
   Fields query;
   if (exchange.wants_websocket() && query.AddQuery(exchange.query()).ok()) return query.Text("key");

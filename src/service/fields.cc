@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "base/text.h"
 #include "service/api_error.h"
 #include "service/json_text.h"
 #include "service/percent.h"
@@ -117,10 +118,7 @@ std::vector<std::string> Fields::All(std::string_view name) const {
 absl::StatusOr<bool> Fields::Bool(std::string_view name, bool otherwise) const {
   const std::string* value = Find(name);
   if (value == nullptr || value->empty()) return otherwise;
-  std::string lower = *value;
-  std::ranges::transform(lower, lower.begin(), [](unsigned char c) { return std::tolower(c); });
-  if (lower == "true" || lower == "1") return true;
-  if (lower == "false" || lower == "0") return false;
+  if (const std::optional<bool> parsed = ParseBool(*value)) return *parsed;
   return FieldError(name, fmt::format("'{}', expected true or false", *value));
 }
 

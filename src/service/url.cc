@@ -7,6 +7,8 @@
 #include <charconv>
 #include <cstring>
 
+#include "base/text.h"
+
 namespace tutti {
 namespace {
 
@@ -78,8 +80,7 @@ absl::StatusOr<Url> ParseUrl(std::string_view text) {
     authority.remove_prefix(bracket + 1);
   } else {
     const size_t colon = std::min(authority.find(':'), authority.size());
-    url.host = authority.substr(0, colon);
-    std::ranges::transform(url.host, url.host.begin(), [](unsigned char c) { return std::tolower(c); });
+    url.host = InLowerCase(std::string(authority.substr(0, colon)));
     if (url.host.empty() || !std::ranges::all_of(url.host, IsHostCharacter))
       return InvalidArgument("the URL has no host");
     authority.remove_prefix(colon);
