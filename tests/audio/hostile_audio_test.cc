@@ -13,6 +13,7 @@
 
 #include "audio/decoder.h"
 #include "tests/audio/media.h"
+#include "tests/support/folder.h"
 
 namespace tutti {
 namespace {
@@ -21,29 +22,12 @@ using testing::Decoded;
 using testing::DecodeFile;
 using testing::DecodeMemory;
 using testing::FileBytes;
+using testing::Folder;
 using ::testing::HasSubstr;
 using testing::MediaFiles;
 using testing::MediaPath;
 using testing::SpeechPath;
 using testing::Wav;
-
-class Folder {
- public:
-  Folder() {
-    std::string name = (std::filesystem::temp_directory_path() / "tutti_audio_XXXXXX").string();
-    path_ = mkdtemp(name.data());
-  }
-  ~Folder() { std::filesystem::remove_all(path_); }
-
-  std::string Path(const std::string& name) const { return (path_ / name).string(); }
-  std::string Write(const std::string& name, const std::string& bytes) const {
-    std::ofstream(Path(name), std::ios::binary) << bytes;
-    return Path(name);
-  }
-
- private:
-  std::filesystem::path path_;
-};
 
 DecodeOptions Split() {
   DecodeOptions options;
@@ -210,7 +194,7 @@ TEST(HostileAudioTest, APlaylistOpensNoOtherFile) {
     // Memory that is no container is PCM.
     EXPECT_LE(Length(DecodeMemory(text)), text.size()) << name;
   }
-  EXPECT_THAT(Message(DecodeFile(folder.Path("a.m3u8")).status), HasSubstr("refers to other files"));
+  EXPECT_THAT(Message(DecodeFile(folder / "a.m3u8").status), HasSubstr("refers to other files"));
 }
 
 TEST(HostileAudioTest, FilesOfPcmGoByTheirExtension) {
@@ -227,13 +211,13 @@ TEST(HostileAudioTest, FilesOfPcmGoByTheirExtension) {
   DecodeOptions telephone;
   telephone.raw = true;
   telephone.raw_format = RawFormat::Parse("s16le:8000").value();
-  EXPECT_EQ(Length(DecodeFile(folder.Path("a.xyz"), telephone)), 2 * 47840u);
+  EXPECT_EQ(Length(DecodeFile(folder / "a.xyz", telephone)), 2 * 47840u);
 }
 
 TEST(HostileAudioTest, APipeCanBeDecoded) {
   const Folder folder;
   for (const std::string& file : {SpeechPath(), MediaPath("speech.mp3"), MediaPath("speech.opus")}) {
-    const std::string pipe = folder.Path("pipe");
+    const std::string pipe = folder / "pipe";
     ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
     std::thread writer([&pipe, &file] { std::ofstream(pipe, std::ios::binary) << FileBytes(file); });
     const auto decoded = DecodeFile(pipe);

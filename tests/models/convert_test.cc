@@ -12,6 +12,7 @@
 #include "checkpoint/half.h"
 #include "models/fsmn_vad.h"
 #include "models/paraformer.h"
+#include "tests/models/convert_fixture.h"
 #include "tests/support/asr.h"
 #include "tests/support/folder.h"
 #include "tests/support/wav.h"
@@ -20,13 +21,13 @@ namespace tutti {
 namespace {
 
 using ::testing::HasSubstr;
+using testing::kConvertedTypes;
 using testing::kFixtures;
 
 const std::string kTiny = kFixtures + "paraformer_tiny";
 const std::string kDemo = TUTTI_SOURCE_DIR "/models/demo-paraformer";  // f16
 const std::string kSense = kFixtures + "sensevoice_tiny";
 const std::string kVad = TUTTI_SOURCE_DIR "/.cache/models/fsmn-vad";
-constexpr ComputeType kTypes[] = {ComputeType::kF32, ComputeType::kBf16, ComputeType::kInt8};
 
 ModelPackage Open(const std::string& path) {
   auto package = ModelPackage::Open(path);
@@ -64,20 +65,11 @@ Outcome Recognise(const std::string& path, ComputeType type) {
   return model.ok() ? Recognise(**model) : Outcome();
 }
 
-class ConvertTest : public ::testing::Test {
- protected:
-  std::string Convert(const std::string& in, ComputeType type, const std::string& name = "model.gguf") const {
-    const absl::Status status = ConvertModel(in, folder_ / name, type);
-    EXPECT_TRUE(status.ok()) << status;
-    return folder_ / name;
-  }
-
-  const testing::Folder folder_;
-};
+class ConvertTest : public testing::ConvertFixture {};
 
 TEST_F(ConvertTest, AConvertedModelGivesWhatItsDirectoryGivesToTheLastBit) {
   for (const std::string& directory : {kTiny, kDemo, kSense}) {
-    for (const ComputeType type : kTypes) {
+    for (const ComputeType type : kConvertedTypes) {
       const Outcome converted = Recognise(Convert(directory, type), type);
       // What runs in f32 because the CPU lacks the type has rounded weights, which the directory's are not.
       if (converted.type != type) continue;
@@ -88,11 +80,11 @@ TEST_F(ConvertTest, AConvertedModelGivesWhatItsDirectoryGivesToTheLastBit) {
 
 TEST_F(ConvertTest, AnF32FileGivesWhatTheDirectoryGivesInEveryType) {
   const std::string file = Convert(kDemo, ComputeType::kF32);
-  for (const ComputeType type : kTypes) EXPECT_EQ(Recognise(file, type), Recognise(kDemo, type)) << Name(type);
+  for (const ComputeType type : kConvertedTypes) EXPECT_EQ(Recognise(file, type), Recognise(kDemo, type)) << Name(type);
 }
 
 TEST_F(ConvertTest, AutoTakesTheTypeOfTheFileWhereTheCpuHasIt) {
-  for (const ComputeType type : kTypes) {
+  for (const ComputeType type : kConvertedTypes) {
     const std::string file = Convert(kTiny, type);
     const bool narrow = type != ComputeType::kF32 && ResolveComputeType(type) == type;
     const ComputeType expected = narrow ? type : ResolveComputeType(ComputeType::kAuto);
@@ -102,7 +94,7 @@ TEST_F(ConvertTest, AutoTakesTheTypeOfTheFileWhereTheCpuHasIt) {
 }
 
 TEST_F(ConvertTest, TheBytesDependOnTheModelAlone) {
-  for (const ComputeType type : kTypes) {
+  for (const ComputeType type : kConvertedTypes) {
     const std::string first = testing::BytesOf(Convert(kTiny, type, "first"));
     EXPECT_EQ(first, testing::BytesOf(Convert(kTiny, type, "second")));
     EXPECT_EQ(first, testing::BytesOf(Convert(Convert(kTiny, ComputeType::kF32), type, "third"))) << "from an f32 file";

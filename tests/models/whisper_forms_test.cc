@@ -9,6 +9,7 @@
 #include "models/asr_model.h"
 #include "models/convert.h"
 #include "models/decoding.h"
+#include "tests/models/convert_fixture.h"
 #include "tests/support/asr.h"
 #include "tests/support/folder.h"
 #include "tests/support/wav.h"
@@ -16,12 +17,12 @@
 namespace tutti {
 namespace {
 
+using testing::kConvertedTypes;
 using testing::kFixtures;
 using testing::kWhisperForms;
 
 const std::string kCtranslate2 = kWhisperForms + "ctranslate2";
 const std::string kQuantised = kFixtures + "whisper_tiny_int8";
-constexpr ComputeType kWhisperTypes[] = {ComputeType::kF32, ComputeType::kBf16, ComputeType::kInt8};
 
 // What clips become, with the bits of every score.
 struct Heard {
@@ -82,21 +83,12 @@ Heard Hear(const std::string& path, ComputeType type) {
   return heard;
 }
 
-class WhisperGgufTest : public ::testing::Test {
- protected:
-  std::string Convert(const std::string& in, ComputeType type, const std::string& name = "model.gguf") const {
-    const absl::Status status = ConvertModel(in, folder_ / name, type);
-    EXPECT_TRUE(status.ok()) << status;
-    return folder_ / name;
-  }
-
-  const testing::Folder folder_;
-};
+class WhisperGgufTest : public testing::ConvertFixture {};
 
 TEST(WhisperFormsModelTest, EveryFormHearsTheSameToTheLastBit) {
   const testing::Folder funasr;
   testing::WriteFunAsrForm(funasr);
-  for (const ComputeType type : kWhisperTypes) {
+  for (const ComputeType type : kConvertedTypes) {
     const Heard expected = Hear(kCtranslate2, type);
     for (const std::string& form :
          {kWhisperForms + "openai", kWhisperForms + "openai/base.pt", kWhisperForms + "huggingface", funasr.path()}) {
@@ -108,7 +100,7 @@ TEST(WhisperFormsModelTest, EveryFormHearsTheSameToTheLastBit) {
 TEST_F(WhisperGgufTest, OneFileHearsWhatItsDirectoryHearsToTheLastBit) {
   for (const std::string& form : {kCtranslate2, kWhisperForms + "openai", kWhisperForms + "huggingface",
                                   kFixtures + "whisper_tiny", kQuantised}) {
-    for (const ComputeType type : kWhisperTypes) {
+    for (const ComputeType type : kConvertedTypes) {
       const Heard converted = Hear(Convert(form, type), type);
       // What runs in f32 because the CPU lacks the type has rounded weights, which the directory's are not.
       if (converted.type != type) continue;
@@ -119,19 +111,19 @@ TEST_F(WhisperGgufTest, OneFileHearsWhatItsDirectoryHearsToTheLastBit) {
 
 TEST_F(WhisperGgufTest, AnF32FileHearsWhatTheDirectoryHearsInEveryType) {
   const std::string file = Convert(kCtranslate2, ComputeType::kF32);
-  for (const ComputeType type : kWhisperTypes) EXPECT_EQ(Hear(file, type), Hear(kCtranslate2, type)) << Name(type);
+  for (const ComputeType type : kConvertedTypes) EXPECT_EQ(Hear(file, type), Hear(kCtranslate2, type)) << Name(type);
 }
 
 TEST_F(WhisperGgufTest, ANarrowFileRunsInEveryType) {
   const ComputeType narrow[] = {ComputeType::kBf16, ComputeType::kInt8};
   for (const ComputeType stored : narrow) {
     const std::string file = Convert(kCtranslate2, stored);
-    for (const ComputeType type : kWhisperTypes) Hear(file, type);
+    for (const ComputeType type : kConvertedTypes) Hear(file, type);
   }
 }
 
 TEST_F(WhisperGgufTest, TheBytesAreThoseOfEveryFormThatStatesTheSame) {
-  for (const ComputeType type : kWhisperTypes) {
+  for (const ComputeType type : kConvertedTypes) {
     const std::string bytes = testing::BytesOf(Convert(kCtranslate2, type));
     EXPECT_EQ(bytes, testing::BytesOf(Convert(kWhisperForms + "huggingface", type, "other"))) << Name(type);
     EXPECT_EQ(bytes, testing::BytesOf(Convert(Convert(kCtranslate2, ComputeType::kF32, "f32"), type, "again")));
