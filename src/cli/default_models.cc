@@ -11,6 +11,7 @@
 #include <cstring>
 #include <utility>
 
+#include "base/unique_fd.h"
 #include "cli/model_registry.h"
 #include "cli/pull_display.h"
 #include "cli/shown_pull.h"
@@ -50,19 +51,20 @@ std::string ReadAll(int fd) {
 absl::Status PullInChild(const ModelSpec& spec, ProgressMode mode) {
   const std::string folder = ModelRegistry::CacheFolder();
   if (folder.empty()) return FailedPrecondition("there is no place for models: set TUTTI_HOME to a folder");
-  int message[2];
-  if (pipe2(message, O_CLOEXEC) != 0) return absl::UnavailableError(std::strerror(errno));
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0) return absl::UnavailableError(std::strerror(errno));
+  const UniqueFd message(ends[0]);
+  UniqueFd told(ends[1]);
   const pid_t parent = getpid();
   const pid_t child = fork();
   if (child == 0) {
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (getppid() != parent) _exit(1);
-    _exit(PullAndTell(spec, folder, mode, message[1]));
+    _exit(PullAndTell(spec, folder, mode, told.get()));
   }
   const int fork_error = errno;
-  close(message[1]);
-  std::string text = child > 0 ? ReadAll(message[0]) : fmt::format("fork: {}", std::strerror(fork_error));
-  close(message[0]);
+  told.Reset();
+  std::string text = child > 0 ? ReadAll(message.get()) : fmt::format("fork: {}", std::strerror(fork_error));
   int status = 0;
   while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR) {
   }

@@ -4,9 +4,6 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <map>
-#include <string_view>
-#include <vector>
 
 #include "cli/number_check.h"
 #include "engine/search_table.h"
@@ -38,11 +35,7 @@ void SearchFlags::AddTo(CLI::App& app) {
         ->option_text(text.value)
         ->group(kSearchGroup);
   }
-  app.add_option("--task", task_, "write what is said, or its translation into English")
-      ->check(CLI::IsMember({"transcribe", "translate"}))
-      ->option_text("transcribe|translate")
-      ->default_str(task_)
-      ->group(kSearchGroup);
+  AddChoice(app, "task", {"transcribe", "translate"}, "write what is said, or its translation into English");
   for (const auto& count : kSearchCounts) AddNumber(app, count, options_);
   for (const auto& number : kSearchNumbers) AddNumber(app, number, options_);
   for (const SearchList& list : kSearchLists) {
@@ -55,26 +48,24 @@ void SearchFlags::AddTo(CLI::App& app) {
         ->group(kSearchGroup);
   }
   for (const SearchChoice& choice : kSearchChoices) {
-    const std::map<std::string, int> values(choice.choices.begin(), choice.choices.end());
-    std::vector<std::string_view> names;
+    std::vector<std::string> names;
     for (const auto& [name, value] : choice.choices) names.emplace_back(name);
-    app.add_option_function<std::string>(
-           OptionName(choice.name),
-           [this, &choice, values](const std::string& name) { options_.*choice.field = values.at(name); }, choice.help)
-        ->check(CLI::IsMember(names))
-        ->option_text(fmt::format("{}", fmt::join(names, "|")))
-        ->default_str(std::string(names.front()))
-        ->group(kSearchGroup);
+    AddChoice(app, choice.name, names, choice.help);
   }
   for (const SearchSwitch& one : kSearchSwitches) {
     app.add_flag(OptionName(one.name), options_.*one.field, one.help)->group(kSearchGroup);
   }
 }
 
-SearchOptions SearchFlags::options() const {
-  SearchOptions options = options_;
-  options.task = task_ == "translate" ? Task::kTranslate : Task::kTranscribe;
-  return options;
+void SearchFlags::AddChoice(CLI::App& app, const char* name, const std::vector<std::string>& values, const char* help) {
+  // What the check lets through cannot be wrong.
+  app.add_option_function<std::string>(
+         OptionName(name),
+         [this, name](const std::string& value) { SetSearchOption(name, value, options_).IgnoreError(); }, help)
+      ->check(CLI::IsMember(values))
+      ->option_text(fmt::format("{}", fmt::join(values, "|")))
+      ->default_str(values.front())
+      ->group(kSearchGroup);
 }
 
 }  // namespace tutti

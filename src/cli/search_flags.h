@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <string>
+#include <vector>
 
 #include "tutti/search_options.h"
 
@@ -13,11 +14,13 @@ class SearchFlags {
   // Keeps a pointer to this.
   void AddTo(CLI::App& app);
 
-  SearchOptions options() const;
+  const SearchOptions& options() const { return options_; }
 
  private:
+  // An option whose values have names, the first of which is the default.
+  void AddChoice(CLI::App& app, const char* name, const std::vector<std::string>& values, const char* help);
+
   SearchOptions options_;
-  std::string task_ = "transcribe";
 };
 
 }  // namespace tutti
