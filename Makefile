@@ -75,7 +75,7 @@ $(SYNTHETIC)/model.pt: tools/make_synthetic_model.py
 PEERS = .cache/peers
 PEER_PARTS ?=
 
-bench-peers: build models samples $(PEERS)/installed ## against FunASR, ONNX Runtime, sherpa-onnx and faster-whisper (6 GB from PyPI)
+bench-peers: build models samples $(PEERS)/installed ## against FunASR, ONNX Runtime, sherpa-onnx, faster-whisper and whisper.cpp (6 GB from PyPI)
 	@ninja -C build/release in_turn whisper_tokens
 	@OMP_NUM_THREADS=$(JOBS) $(PEERS)/venv/bin/python bench/peers/run.py $(PEER_PARTS)
 
@@ -86,13 +86,14 @@ $(PEERS)/installed: bench/peers/requirements.txt
 
 WHISPER_VENV = .cache/whisper-venv
 
-bench-whisper: build models samples $(WHISPER_VENV)/bin/ct2-transformers-converter ## the part of bench-peers against faster-whisper (0.4 GB)
+bench-whisper: build models samples $(WHISPER_VENV)/installed ## the part of bench-peers against faster-whisper and whisper.cpp (0.4 GB)
 	@ninja -C build/release in_turn whisper_tokens
 	@$(WHISPER_VENV)/bin/python bench/peers/run.py whisper whisper-tokens
 
-$(WHISPER_VENV)/bin/ct2-transformers-converter:
+$(WHISPER_VENV)/installed: bench/peers/requirements.txt
 	$(PYTHON) -m venv $(WHISPER_VENV)
-	$(WHISPER_VENV)/bin/pip install -q $$(grep -E '^(ctranslate2|faster-whisper)==' bench/peers/requirements.txt)
+	$(WHISPER_VENV)/bin/pip install -q $$(grep -E '^(ctranslate2|faster-whisper|pywhispercpp)==' $<)
+	@touch $@
 
 WEB = .cache/web-test
 TUTTI_WEB_URL ?=

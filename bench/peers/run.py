@@ -5,7 +5,8 @@
 
 Parts: encoder, agreement, pipeline-1, pipeline-all, latency, shared, service, whisper, whisper-tokens; all of them when
 none is named. What a part measures replaces that part of the JSON file, so a long comparison can be made in pieces. The
-last two need ctranslate2 and faster-whisper only, and the programs in_turn and whisper_tokens (bench/CMakeLists.txt).
+last two need ctranslate2, faster-whisper and pywhispercpp only, and the programs in_turn and whisper_tokens
+(bench/CMakeLists.txt).
 """
 import argparse
 import datetime
@@ -23,7 +24,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import audio  # noqa: E402
 import report  # noqa: E402
 
-PACKAGES = ("funasr", "torch", "onnxruntime", "sherpa-onnx", "ctranslate2", "faster-whisper")
+PACKAGES = ("funasr", "torch", "onnxruntime", "sherpa-onnx", "ctranslate2", "faster-whisper", "pywhispercpp")
 
 
 def machine():

@@ -1,6 +1,7 @@
-"""tutti and faster-whisper with whisper-base on the same recordings and cores, in turn; loading is left out for both.
+"""tutti, faster-whisper and whisper.cpp with whisper-base on the same recordings and cores, in turn; loading is left out
+for all.
 
-Needs ctranslate2 and faster-whisper only. faster-whisper gets its best setting among those that are tried.
+Needs ctranslate2, faster-whisper and pywhispercpp only. faster-whisper gets its best setting among those that are tried.
 """
 import json
 import os
@@ -15,6 +16,7 @@ from faster_whisper import BatchedInferencePipeline, WhisperModel, decode_audio
 
 import audio
 import report
+import whisper_cpp
 
 sys.path.insert(0, str(audio.ROOT / "tools"))
 import score  # noqa: E402
@@ -57,12 +59,13 @@ class FasterWhisper:
 class Tutti:
     def __init__(self, folder, model, vad, cores):
         self.folder, self.model, self.vad, self.cores = pathlib.Path(folder), str(model), str(vad), cores
+        self.tutti = self.folder / "tutti"
 
     def at_once(self, files, beam, compute_type="int8"):
         """Texts, and the summary of the run."""
         with tempfile.TemporaryDirectory() as folder:
             summary = pathlib.Path(folder) / "summary.json"
-            command = [self.folder / "tutti", "transcribe", "--model", self.model, "--vad", self.vad, "--compute-type",
+            command = [self.tutti, "transcribe", "--model", self.model, "--vad", self.vad, "--compute-type",
                        compute_type, "--threads", str(self.cores), "--language", LANGUAGE, "--beam-size", str(beam),
                        "--format", "jsonl", "--progress", "none", "--summary", summary, *files]
             done = subprocess.run(list(map(str, command)), check=True, capture_output=True, text=True)
@@ -72,6 +75,10 @@ class Tutti:
         command = [self.folder / "in_turn", self.model, self.vad, "int8", LANGUAGE, beam, rounds, *files]
         found = json.loads(subprocess.run(list(map(str, command)), check=True, capture_output=True, text=True).stdout)
         return found["texts"], found["seconds"]
+
+
+def decode(path):
+    return decode_audio(str(path))
 
 
 def spread(items, count):
@@ -88,7 +95,7 @@ def errors(files, texts, transcripts):
 
 def join(files, work, seconds=None):
     """One recording of them all, or of its first seconds."""
-    samples = np.concatenate([decode_audio(str(path)) for path in files])
+    samples = np.concatenate([decode(path) for path in files])
     if seconds:
         samples = samples[:int(seconds * audio.RATE)]
     path = work / "joined.wav"
@@ -96,8 +103,8 @@ def join(files, work, seconds=None):
     return path
 
 
-def throughput(ours, theirs, calls, work, transcripts, rounds):
-    """{beam: {program: × real time}}, the word errors of each, and faster-whisper's best setting."""
+def throughput(ours, theirs, cpps, calls, work, transcripts, rounds):
+    """{beam: {program: × real time}}, and the word errors of each."""
     total = sum(float(transcripts[str(path)]["seconds"]) for path in calls)
     rates, percent = {}, {}
 
@@ -135,6 +142,10 @@ def throughput(ours, theirs, calls, work, transcripts, rounds):
             percent[beam][f"faster-whisper int8, batch {best[0]}"] = errors(calls, theirs_texts, transcripts)
     for compute_type in ("bf16", "f32"):
         run_ours(1, compute_type)
+    for cpp in cpps:
+        for recordings, how in ((map(decode, calls), ""), (whisper_cpp.speech_of(ours.tutti, ours.vad, calls), ", speech")):
+            texts, seconds = cpp.in_turn(recordings)
+            note(1, cpp.name + how, texts, sum(seconds))
     return {beam: {name: float(np.median(values)) for name, values in of_beam.items()}
             for beam, of_beam in rates.items()}, percent
 
@@ -152,20 +163,28 @@ def short_clips(ours, theirs, prompts, transcripts, beam=1):
                                    "faster-whisper int8": errors(clips, their_texts, transcripts)}
 
 
-def alone(ours, theirs, prompts, transcripts, rounds=5):
+def alone(ours, theirs, cpps, prompts, transcripts, rounds=5):
     """Seconds for one clip, greedy."""
     clip = min(prompts, key=lambda path: abs(float(transcripts[str(path)]["seconds"]) - ALONE_SECONDS))
-    their_seconds = [theirs.in_turn([clip], 1)[1][0] for _ in range(rounds + 1)][1:]
-    return {"tutti int8": ours.in_turn([clip], 1, rounds)[1][0],
-            "faster-whisper int8": float(np.median(their_seconds))}
+    found = {"tutti int8": ours.in_turn([clip], 1, rounds)[1][0]}
+    for name, once in (("faster-whisper int8", lambda: theirs.in_turn([clip], 1)),
+                       *((cpp.name, lambda cpp=cpp: cpp.in_turn([decode(clip)])) for cpp in cpps)):
+        found[name] = float(np.median([once()[1][0] for _ in range(rounds + 1)][1:]))
+    return found
 
 
-def memory(ours, model, calls, work, cores):
+def memory(ours, calls, work):
     """Bytes at most, for one recording of eight windows."""
     path = join(calls, work, WINDOWS * WINDOW_SECONDS)
-    child = subprocess.run([sys.executable, __file__, model, path, str(cores)], check=True, capture_output=True,
-                           text=True)
-    return {"tutti int8": ours.at_once([path], 1)[1]["peak_memory_bytes"], "faster-whisper int8": int(child.stdout)}
+    found = {}
+    for ours_type, theirs_type in (("int8", "int8"), ("f32", "float32")):
+        child = subprocess.run([sys.executable, __file__, ours.model, path, str(ours.cores), theirs_type], check=True,
+                               capture_output=True, text=True)
+        found[f"tutti {ours_type}"] = ours.at_once([path], 1, ours_type)[1]["peak_memory_bytes"]
+        found[f"faster-whisper {ours_type}"] = int(child.stdout)
+    for kind in whisper_cpp.KINDS:
+        found[f"whisper.cpp {kind}"] = whisper_cpp.peak_memory_of(ours.model, kind, path, LANGUAGE, ours.cores, work)
+    return found
 
 
 def run(programs, model, vad, work, calls=6, rounds=1):
@@ -176,30 +195,31 @@ def run(programs, model, vad, work, calls=6, rounds=1):
     of_calls = [pathlib.Path(path) for path, row in transcripts.items() if row["set"] == "call"]
     prompts = [pathlib.Path(path) for path, row in transcripts.items() if row["set"] != "call"]
     ours, theirs = Tutti(programs, model, vad, cores), FasterWhisper(model, cores)
+    cpps = [whisper_cpp.WhisperCpp(model, kind, LANGUAGE, cores, work) for kind in whisper_cpp.KINDS]
     some = spread(of_calls, calls)
 
     def say(what):
         print(f"peers: whisper: {what}", file=sys.stderr, flush=True)
 
     say("calls")
-    rates, percent = throughput(ours, theirs, some, work, transcripts, rounds)
+    rates, percent = throughput(ours, theirs, cpps, some, work, transcripts, rounds)
     say("short clips")
     clips, of_clips = short_clips(ours, theirs, prompts, transcripts)
     say("one clip alone")
-    seconds = alone(ours, theirs, prompts, transcripts)
+    seconds = alone(ours, theirs, cpps, prompts, transcripts)
     say("memory")
     return {"throughput": {str(beam): of_beam for beam, of_beam in rates.items()},
             "errors": {**{f"calls, {report.beam_name(beam)}": of_beam for beam, of_beam in percent.items()},
                        "short clips, greedy": of_clips},
-            "clips": clips, "alone": seconds, "memory": memory(ours, model, of_calls, work, cores)}
+            "clips": clips, "alone": seconds, "memory": memory(ours, of_calls, work)}
 
 
-def peak_memory_of(model, path, cores):
+def peak_memory_of(model, path, cores, compute_type):
     """Of this process, which transcribes one recording."""
-    FasterWhisper(model, int(cores)).batches([path], 1, WINDOWS)
+    FasterWhisper(model, int(cores), compute_type).batches([path], 1, WINDOWS)
     status = pathlib.Path("/proc/self/status").read_text()
     return 1024 * int(status.split("VmHWM:")[1].split()[0])
 
 
 if __name__ == "__main__":
-    print(peak_memory_of(*sys.argv[1:4]))
+    print(peak_memory_of(*sys.argv[1:]))
