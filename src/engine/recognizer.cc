@@ -20,6 +20,13 @@ int Cores() {
   return allowed.ok() ? static_cast<int>(allowed->size()) : 1;
 }
 
+// Threads that help a worker which works alone, beside it: no more than there are cores, or they would wait for each
+// other. Pinned workers keep to their CPUs, which leaves none to a helper of all of them.
+int Helpers(const RecognizerOptions& options) {
+  if (options.latency) return options.threads - 1;
+  return options.pin_threads ? 0 : std::min(options.threads, Cores()) - 1;
+}
+
 absl::Status CheckOptions(const RecognizerOptions& options) {
   const auto positive = [](std::string_view name, double value) {
     if (value > 0 && std::isfinite(value)) return absl::OkStatus();
@@ -77,7 +84,7 @@ absl::StatusOr<std::unique_ptr<Recognizer>> CreateRecognizer(const RecognizerOpt
   if (resolved.threads == 0) resolved.threads = Cores();
   // Each holds a recording it is at: more than there are cores would hold more and be no faster.
   if (resolved.decode_threads == 0) resolved.decode_threads = std::min(resolved.threads, Cores());
-  auto recognizer = std::make_unique<RecognizerImpl>(resolved, std::move(parts));
+  auto recognizer = std::make_unique<RecognizerImpl>(resolved, Helpers(resolved), std::move(parts));
   TUTTI_RETURN_IF_ERROR(recognizer->Start());
   return recognizer;
 }

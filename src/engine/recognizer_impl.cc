@@ -31,8 +31,9 @@ int64_t RowsIn(double seconds, const RecognizerParts& parts) {
 
 }  // namespace
 
-RecognizerImpl::RecognizerImpl(const RecognizerOptions& options, RecognizerParts parts)
+RecognizerImpl::RecognizerImpl(const RecognizerOptions& options, int helpers, RecognizerParts parts)
     : options_(options),
+      helpers_(helpers),
       parts_(std::move(parts)),
       segments_({.max_rows = RowsIn(options.queue_seconds, parts_),
                  .max_bytes = options.queue_bytes,
@@ -56,7 +57,7 @@ absl::Status RecognizerImpl::Start() {
       feeds_.DropStopped();
       segments_.DropStopped();
     });
-    if (options_.latency) team_ = std::make_unique<Team>(options_.threads - 1);
+    if (helpers_ > 0) team_ = std::make_unique<LentTeam>(helpers_);
     for (int i = 0; i < (options_.latency ? 1 : options_.threads); ++i) {
       workers_.emplace_back([this] {
         const int64_t batch_rows = RowsIn(BatchSeconds(options_, parts_), parts_);
@@ -68,7 +69,8 @@ absl::Status RecognizerImpl::Start() {
     if (options_.pin_threads) TUTTI_RETURN_IF_ERROR(Pin());
     for (int i = 0; i < options_.decode_threads; ++i) decoders_.emplace_back([this] { DecodeThread(); });
   } catch (const std::system_error& e) {
-    return ResourceExhausted("recogniser: cannot start {} threads: {}", options_.threads + options_.decode_threads + 1,
+    return ResourceExhausted("recogniser: cannot start {} threads: {}",
+                             (options_.latency ? 1 : options_.threads) + helpers_ + options_.decode_threads + 1,
                              e.what());
   }
   return absl::OkStatus();
@@ -78,7 +80,7 @@ absl::Status RecognizerImpl::Pin() {
   TUTTI_ASSIGN_OR_RETURN(const std::vector<int> cpus, AllowedCpus());
   std::vector<std::thread*> threads;
   for (std::thread& worker : workers_) threads.push_back(&worker);
-  for (int i = 0; team_ != nullptr && i < team_->size() - 1; ++i) threads.push_back(&team_->helper(i));
+  for (int i = 0; i < helpers_; ++i) threads.push_back(&team_->team().helper(i));
   for (size_t i = 0; i < threads.size(); ++i) {
     TUTTI_RETURN_IF_ERROR(PinThread(*threads[i], cpus[i % cpus.size()]));
   }

@@ -6,11 +6,11 @@
 
 #include "base/status.h"
 #include "engine/feed_queue.h"
+#include "engine/lent_team.h"
 #include "engine/parts.h"
 #include "engine/request_table.h"
 #include "engine/segment_queue.h"
 #include "engine/worker.h"
-#include "nn/team.h"
 #include "tutti/recognizer.h"
 
 namespace tutti {
@@ -36,8 +36,9 @@ absl::Status CheckTranscribeOptions(const TranscribeOptions& options);
 // and those of VadStream.
 class RecognizerImpl final : public Recognizer {
  public:
-  // `options` with threads, decode_threads resolved.
-  RecognizerImpl(const RecognizerOptions& options, RecognizerParts parts);
+  // `options` with threads, decode_threads resolved. `helpers` threads besides help a worker that works while the
+  // others wait.
+  RecognizerImpl(const RecognizerOptions& options, int helpers, RecognizerParts parts);
   ~RecognizerImpl() override;
 
   absl::Status Start();
@@ -67,13 +68,14 @@ class RecognizerImpl final : public Recognizer {
   void DecodeThread();
 
   const RecognizerOptions options_;
+  const int helpers_;
   const RecognizerParts parts_;
 
   FeedQueue feeds_;
   SegmentQueue segments_;
   WorkerCounts counts_;
   const std::shared_ptr<RequestTable> requests_;
-  std::unique_ptr<Team> team_;  // in latency mode: of the only worker
+  std::unique_ptr<LentTeam> team_;  // null: no helpers
   std::vector<std::thread> workers_, decoders_;
 };
 

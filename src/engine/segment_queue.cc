@@ -157,6 +157,11 @@ int64_t SegmentQueue::idle_workers() const {
   return idle_workers_;
 }
 
+bool SegmentQueue::only_one_works() const {
+  MutexLock lock(mu_);
+  return options_.workers == 1 || (idle_workers_ + 1 >= options_.workers && cost_ == 0);
+}
+
 int64_t SegmentQueue::bytes() const {
   MutexLock lock(mu_);
   return bytes_;

@@ -91,6 +91,8 @@ class SegmentQueue {
   int64_t rows() const TUTTI_EXCLUDES(mu_);
   int64_t bytes() const TUTTI_EXCLUDES(mu_);
   int64_t idle_workers() const TUTTI_EXCLUDES(mu_);  // waiting in PopBatch
+  // Whether all workers but one are idle and are going to stay so for now: nothing waits for them.
+  bool only_one_works() const TUTTI_EXCLUDES(mu_);
 
  private:
   using Segments = std::vector<std::unique_ptr<QueuedSegment>>;

@@ -16,6 +16,7 @@ void Worker::Run() {
   const auto on_idle = [this] {
     decoding_->Trim();
     workspace_.Release();
+    if (team_ != nullptr) team_->Trim();
   };
   while (true) {
     auto batch = live_.empty() ? queue_.PopBatch(batch_rows_, on_idle) : queue_.TakeMore(batch_rows_ - live_cost());
@@ -91,6 +92,7 @@ void Worker::Attempt(const std::function<void()>& work) {
   double seconds = 0;
   const int64_t cost = live_cost();
   absl::Status done;
+  const bool helped = team_ != nullptr && queue_.only_one_works() && team_->Lend(workspace_);
   {
     CpuTimer timer(seconds);
     done = NoThrow(live_.front().segment->request->name(), [&] {
@@ -98,6 +100,7 @@ void Worker::Attempt(const std::function<void()>& work) {
       return absl::OkStatus();
     });
   }
+  if (helped) team_->TakeBack(workspace_);
   counts_.network_us += static_cast<int64_t>(seconds * 1e6);
   for (Live& one : live_) {
     one.seconds += seconds * static_cast<double>(one.segment->cost()) / static_cast<double>(std::max<int64_t>(cost, 1));

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/sync_point.h"
+#include "engine/lent_team.h"
 #include "engine/parts.h"
 #include "engine/segment_queue.h"
 #include "models/decoding.h"
@@ -31,19 +32,18 @@ struct WorkerCounts {
 class Worker {
  public:
   // `parts`, `queue`, `team` and `counts` outlive it. It works on up to `batch_rows` rows of features at a time. The
-  // team, null for none, is this worker's alone. `on_heard` is called without locks when a segment is done whose text
-  // the next one of its recording waits for.
-  Worker(const RecognizerParts& parts, SegmentQueue& queue, int64_t batch_rows, Team* team, WorkerCounts& counts,
+  // team, null for none, is all workers': it helps the one that works while the others wait. `on_heard` is called
+  // without locks when a segment is done whose text the next one of its recording waits for.
+  Worker(const RecognizerParts& parts, SegmentQueue& queue, int64_t batch_rows, LentTeam* team, WorkerCounts& counts,
          std::function<void()> on_heard, SyncPoints* sync_points)
       : parts_(parts),
         queue_(queue),
         batch_rows_(batch_rows),
+        team_(team),
         counts_(counts),
         on_heard_(std::move(on_heard)),
         sync_points_(sync_points),
-        decoding_(parts.asr->NewDecoding()) {
-    workspace_.set_team(team);
-  }
+        decoding_(parts.asr->NewDecoding()) {}
 
   // Until the queue is closed.
   void Run();
@@ -71,6 +71,7 @@ class Worker {
   const RecognizerParts& parts_;
   SegmentQueue& queue_;
   const int64_t batch_rows_;
+  LentTeam* const team_;
   WorkerCounts& counts_;
   const std::function<void()> on_heard_;
   SyncPoints* const sync_points_;

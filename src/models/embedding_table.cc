@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "nn/quantise.h"
+#include "nn/weight_convert.h"
 #include "nn/weight_panels.h"
 
 namespace tutti {
@@ -26,9 +27,10 @@ absl::StatusOr<EmbeddingTable> EmbeddingTable::Load(const WeightSource& source, 
     DequantiseWeights(table.int8_.data(), table.scales_.data(), vocabulary, width, table.f32_.data());
     table.int8_ = {};
     table.scales_ = {};
-  } else if (from.type == ComputeType::kBf16) {
-    table.f32_.resize(size);
-    FromBf16(static_cast<const uint16_t*>(from.data), vocabulary * width, table.f32_.data());
+  } else if (from.type == ComputeType::kBf16 || from.is_half) {
+    const WeightMatrix f32 = WeightConverter().Rows(from, ComputeType::kF32, 0, vocabulary, width);
+    const auto* data = static_cast<const float*>(f32.data);
+    table.f32_.assign(data, data + size);
   }
   const float* f32 = table.f32_.empty() ? static_cast<const float*>(from.data) : table.f32_.data();
   switch (type) {

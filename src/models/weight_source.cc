@@ -15,9 +15,10 @@ absl::StatusOr<StoredMatrix> CheckpointWeights::GetMatrix(std::string_view name,
   const std::string scales_name = std::string(name) + kScalesSuffix;
   const bool fits = view.parts.empty() && view.shape == std::vector<int64_t>{out, in};
   const bool aligned = reinterpret_cast<uintptr_t>(view.data) % alignof(uint16_t) == 0;
-  if (fits && aligned && view.dtype == DType::kBF16) {
-    return StoredMatrix{.owner = Weight(std::span<const float>(), checkpoint_->Borrow(view)),
-                        .view = {.type = ComputeType::kBf16, .data = view.data}};
+  if (const bool is_half = view.dtype == DType::kF16; fits && (is_half || (aligned && view.dtype == DType::kBF16))) {
+    return StoredMatrix{
+        .owner = Weight(std::span<const float>(), checkpoint_->Borrow(view)),
+        .view = {.type = is_half ? ComputeType::kF32 : ComputeType::kBf16, .data = view.data, .is_half = is_half}};
   }
   const bool is_int8 = view.dtype == DType::kI8 || view.dtype == DType::kI8Panels;
   if (!fits || !is_int8 || !checkpoint_->Has(scales_name)) return WeightSource::GetMatrix(name, out, in);

@@ -9,6 +9,7 @@
 #include "nn/panel_product.h"
 #include "nn/quantise.h"
 #include "nn/team.h"
+#include "nn/weight_convert.h"
 #include "nn/weight_panels.h"
 
 namespace tutti {
@@ -17,50 +18,6 @@ namespace {
 // Rows whose activations are converted, multiplied and converted back before the next: 64 rows of 2048 sums are half of
 // a second-level cache.
 constexpr int64_t kBlock = 64;
-
-// A weight matrix in another type or order. It keeps the bytes.
-struct Converted {
-  std::vector<int8_t> rows;  // of panels
-  std::vector<float> f32;
-  std::vector<uint16_t> bf16;
-  std::vector<int8_t> int8;
-  std::vector<float> scales;
-  WeightMatrix view;
-};
-
-void Convert(const WeightMatrix& from, ComputeType to, int64_t out, int64_t in, Converted& storage) {
-  const auto elements = static_cast<size_t>(out * in);
-  storage.view = from;
-  if (from.order == WeightOrder::kPanels && !(from.type == to && HasPanelKernel(to))) {
-    storage.rows.resize(elements);
-    RowsFromPanels(static_cast<const int8_t*>(from.data), out, in, storage.rows.data());
-    storage.view = {.type = from.type, .data = storage.rows.data(), .scales = from.scales};
-  }
-  if (from.type == to) return;
-  const auto* f32 = static_cast<const float*>(from.data);
-  if (from.type != ComputeType::kF32) {
-    storage.f32.resize(elements);
-    if (from.type == ComputeType::kInt8) {
-      const auto* rows = static_cast<const int8_t*>(storage.view.data);
-      DequantiseWeights(rows, from.scales, out, in, storage.f32.data());
-    } else {
-      FromBf16(static_cast<const uint16_t*>(from.data), out * in, storage.f32.data());
-    }
-    f32 = storage.f32.data();
-  }
-  storage.view = {.type = to, .data = f32};
-  if (to == ComputeType::kBf16) {
-    storage.bf16.resize(elements);
-    ToBf16(f32, out * in, storage.bf16.data());
-    storage.view.data = storage.bf16.data();
-  } else if (to == ComputeType::kInt8) {
-    storage.int8.resize(elements);
-    storage.scales.resize(static_cast<size_t>(out));
-    QuantiseWeights(f32, out, in, storage.int8.data(), storage.scales.data());
-    storage.view.data = storage.int8.data();
-    storage.view.scales = storage.scales.data();
-  }
-}
 
 }  // namespace
 
@@ -97,22 +54,22 @@ absl::StatusOr<Linear> Linear::Create(const WeightMatrix& weights, const float* 
   auto impl = std::make_unique<Impl>();
   impl->type = ResolveComputeType(options.type);
   impl->combine = options.relu ? Combine::kRelu : options.accumulate ? Combine::kAccumulate : Combine::kStore;
-  Converted converted;
-  Convert(weights, impl->type, out, in, converted);
   if (HasPanelKernel(impl->type)) {
     WeightArena own;
-    TUTTI_ASSIGN_OR_RETURN(impl->panels, PanelProduct::Create(converted.view, bias, out, in, impl->combine,
+    TUTTI_ASSIGN_OR_RETURN(impl->panels, PanelProduct::Create(weights, impl->type, bias, out, in, impl->combine,
                                                               options.arena != nullptr ? *options.arena : own));
     return Linear(std::move(impl));
   }
+  WeightConverter converter;
+  const WeightMatrix converted = converter.Rows(weights, impl->type, 0, out, in);
   if (impl->type != ComputeType::kInt8) {
-    TUTTI_ASSIGN_OR_RETURN(impl->product, MatrixProduct::Create(converted.view, bias, out, in, impl->combine));
+    TUTTI_ASSIGN_OR_RETURN(impl->product, MatrixProduct::Create(converted, bias, out, in, impl->combine));
     return Linear(std::move(impl));
   }
-  TUTTI_ASSIGN_OR_RETURN(impl->product, MatrixProduct::Create(converted.view, nullptr, out, in, Combine::kStore));
+  TUTTI_ASSIGN_OR_RETURN(impl->product, MatrixProduct::Create(converted, nullptr, out, in, Combine::kStore));
   impl->levels = DetectProductIsa().vnni ? 255 : 127;
-  impl->column_scales.assign(converted.view.scales, converted.view.scales + out);
-  impl->column_sums = SumsOfRows(converted.view, out, in);
+  impl->column_scales.assign(converted.scales, converted.scales + out);
+  impl->column_sums = SumsOfRows(converted, out, in);
   if (bias != nullptr) impl->bias.assign(bias, bias + out);
   return Linear(std::move(impl));
 }

@@ -6,6 +6,7 @@
 
 #include "nn/panel_kernel.h"
 #include "nn/team.h"
+#include "nn/weight_convert.h"
 #include "nn/weight_panels.h"
 
 namespace tutti {
@@ -17,6 +18,9 @@ constexpr size_t kCacheLine = 64;
 constexpr int64_t kMaxBlockBytes = int64_t{448} << 10;
 // Rows so many bytes apart share a few places of the first cache.
 constexpr int64_t kCrowded = 512;
+
+// Rows that are converted and packed before the next, whole panels of them.
+constexpr int64_t kPackedRows = 8 * kPanelColumns;
 
 int64_t ElementBytes(ComputeType type) {
   return type == ComputeType::kInt8 ? 1 : type == ComputeType::kBf16 ? 2 : int64_t{sizeof(float)};
@@ -48,19 +52,25 @@ struct PanelProduct::Packed {
   // Of every panel's column.
   std::vector<float> bias;
   std::vector<float> column_scales, column_sums;  // int8 only
+
+  // Of columns [first, first + count), whose weights these are.
+  void TakeScales(const WeightMatrix& weights, int64_t first, int64_t count, int64_t in) {
+    std::copy_n(weights.scales, count, column_scales.begin() + first);
+    std::ranges::copy(SumsOfRows(weights, count, in), column_sums.begin() + first);
+  }
 };
 
 PanelProduct::PanelProduct() = default;
 PanelProduct::~PanelProduct() = default;
 
-absl::StatusOr<std::unique_ptr<const PanelProduct>> PanelProduct::Create(const WeightMatrix& weights, const float* bias,
-                                                                         int64_t out, int64_t in, Combine combine,
-                                                                         WeightArena& arena) {
-  const int64_t row_bytes = in * ElementBytes(weights.type);
+absl::StatusOr<std::unique_ptr<const PanelProduct>> PanelProduct::Create(const WeightMatrix& weights, ComputeType type,
+                                                                         const float* bias, int64_t out, int64_t in,
+                                                                         Combine combine, WeightArena& arena) {
+  const int64_t row_bytes = in * ElementBytes(type);
   auto packed = std::make_unique<Packed>();
   std::unique_ptr<PanelProduct> product(new PanelProduct());
-  product->type_ = weights.type;
-  product->kernel_ = FindPanelKernel(weights.type);
+  product->type_ = type;
+  product->kernel_ = FindPanelKernel(type);
   product->combine_ = combine;
   product->in_ = in;
   product->out_ = out;
@@ -69,27 +79,29 @@ absl::StatusOr<std::unique_ptr<const PanelProduct>> PanelProduct::Create(const W
   product->stride_ = (row_bytes + kDepthBytes - 1) / kDepthBytes * kDepthBytes;
   if (product->stride_ % kCrowded == 0) product->stride_ += static_cast<int64_t>(kCacheLine);
 
-  const int64_t columns = (out + kPanelColumns - 1) / kPanelColumns * kPanelColumns;
-  if (const auto* data = static_cast<const std::byte*>(weights.data); IsInPlace(weights)) {
-    packed->panels = std::shared_ptr<const std::byte>(weights.owner, data);
+  const auto columns = static_cast<size_t>((out + kPanelColumns - 1) / kPanelColumns * kPanelColumns);
+  packed->bias.resize(columns);
+  if (bias != nullptr) std::copy(bias, bias + out, packed->bias.begin());
+  if (type == ComputeType::kInt8) {
+    packed->column_scales.resize(columns);
+    packed->column_sums.resize(columns);
+  }
+  if (type == weights.type && IsInPlace(weights)) {
+    packed->panels = std::shared_ptr<const std::byte>(weights.owner, static_cast<const std::byte*>(weights.data));
+    packed->TakeScales(weights, 0, out, in);
   } else {
-    const auto bytes = static_cast<size_t>(columns * product->words_ * kWordBytes);
+    const size_t bytes = columns * static_cast<size_t>(product->words_ * kWordBytes);
     const std::shared_ptr<std::byte> panels = arena.Allocate(bytes);
     if (panels == nullptr) return ResourceExhausted("linear layer [{}, {}]: no memory for {} bytes", out, in, bytes);
-    if (weights.order == WeightOrder::kPanels) {
-      std::memcpy(panels.get(), data, bytes);
-    } else {
-      Pack(data, out, row_bytes, product->words_, panels.get());
+    WeightConverter converter;
+    for (int64_t first = 0; first < out; first += kPackedRows) {
+      const int64_t count = std::min(kPackedRows, out - first);
+      const WeightMatrix rows = converter.Rows(weights, type, first, count, in);
+      Pack(static_cast<const std::byte*>(rows.data), count, row_bytes, product->words_,
+           panels.get() + first * product->words_ * kWordBytes);
+      if (type == ComputeType::kInt8) packed->TakeScales(rows, first, count, in);
     }
     packed->panels = panels;
-  }
-  packed->bias.resize(static_cast<size_t>(columns));
-  if (bias != nullptr) std::copy(bias, bias + out, packed->bias.begin());
-  if (weights.type == ComputeType::kInt8) {
-    packed->column_scales.resize(static_cast<size_t>(columns));
-    std::copy(weights.scales, weights.scales + out, packed->column_scales.begin());
-    packed->column_sums = SumsOfRows(weights, out, in);
-    packed->column_sums.resize(static_cast<size_t>(columns));
   }
   product->packed_ = std::move(packed);
   return absl::StatusOr<std::unique_ptr<const PanelProduct>>(std::move(product));

@@ -21,12 +21,12 @@ namespace tutti {
 // Immutable after Create; safe from any thread, each with its own Workspace.
 class PanelProduct {
  public:
-  // Packs the weights [out, in], whose type HasPanelKernel knows, into memory of the arena; those that are panels
-  // already and have an owner are used where they are. bias [out] is copied, null for none. ResourceExhausted without
-  // memory.
-  static absl::StatusOr<std::unique_ptr<const PanelProduct>> Create(const WeightMatrix& weights, const float* bias,
-                                                                    int64_t out, int64_t in, Combine combine,
-                                                                    WeightArena& arena);
+  // Packs the weights [out, in] as `type`, which HasPanelKernel knows, into memory of the arena; those that are panels
+  // of it already and have an owner are used where they are. bias [out] is copied, null for none. ResourceExhausted
+  // without memory.
+  static absl::StatusOr<std::unique_ptr<const PanelProduct>> Create(const WeightMatrix& weights, ComputeType type,
+                                                                    const float* bias, int64_t out, int64_t in,
+                                                                    Combine combine, WeightArena& arena);
   ~PanelProduct();
 
   int64_t in() const { return in_; }

@@ -40,17 +40,31 @@ Team::~Team() { Stop(); }
 
 void Team::Stop() {
   stop_ = true;
-  ticket_ += uint64_t{1} << 32;  // a round without items
-  ticket_.notify_all();
+  Wake();
   for (const auto& helper : helpers_) {
     if (helper->thread.joinable()) helper->thread.join();
   }
 }
 
+void Team::Wake() {
+  ticket_ += uint64_t{1} << 32;
+  ticket_.notify_all();
+}
+
+void Team::Trim() {
+  ++trims_;
+  Wake();
+}
+
 void Team::Help(Workspace& workspace) {
+  uint64_t trims = 0;
   while (!stop_) {
     const uint64_t seen = ticket_;
     if (TakeOne(workspace)) continue;
+    if (const uint64_t wanted = trims_; wanted != trims) {
+      workspace.Release();
+      trims = wanted;
+    }
     bool changed = false;
     for (int i = 0; i < kSpins && !changed; ++i) {
       Pause();

@@ -28,6 +28,9 @@ class Team {
   int size() const { return static_cast<int>(helpers_.size()) + 1; }
   std::thread& helper(int i) { return helpers_[static_cast<size_t>(i)]->thread; }
 
+  // Has each helper give its scratch memory back to the system, soon. The owner's to call, outside of Run.
+  void Trim();
+
   // body(item, workspace) for each item from 0 to count - 1, each once, on any of the team's threads in any order;
   // returns when all are done. The caller takes part with `own`. Within a body Run works alone. Rethrows an exception
   // of a body after the others have ended.
@@ -52,6 +55,8 @@ class Team {
   void Help(Workspace& workspace);
   bool TakeOne(Workspace& workspace);
   void Stop();
+  // A round without items: whoever sleeps looks up.
+  void Wake();
 
   std::vector<std::unique_ptr<Helper>> helpers_;
 
@@ -64,6 +69,7 @@ class Team {
   std::atomic<bool> failed_ = false;
   std::exception_ptr error_;  // of the first to set failed_
   std::atomic<bool> stop_ = false;
+  std::atomic<uint64_t> trims_ = 0;
   bool busy_ = false;  // the owner's: within Run
 };
 

@@ -12,10 +12,11 @@ enum class WeightOrder {
 };
 
 // A weight matrix [out, in] in one of the forms that files hold. A view: the bytes outlive it; they need no alignment
-// beyond their element's.
+// beyond their element's, and halves not even that.
 struct WeightMatrix {
   ComputeType type = ComputeType::kF32;  // of the elements: f32, bf16 or int8; never kAuto
   const void* data = nullptr;            // float, uint16_t or int8_t
+  bool is_half = false;                  // type is f32, but the elements in `data` are halves
   const float* scales = nullptr;         // int8 only: [out], w[o, i] = scales[o] · data[o, i]
   WeightOrder order = WeightOrder::kRows;
   // Not null: keeps `data` while it is held, so that a product may use the bytes where they are.

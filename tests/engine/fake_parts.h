@@ -15,7 +15,7 @@ namespace tutti::testing {
 
 // A recogniser network that needs no weights: the text of a segment is its rows and a checksum of its features, so any
 // mix-up of segments or neighbours shows. `on_batch` runs before each batch and may block or throw.
-class FakeAsrModel final : public AsrModel {
+class FakeAsrModel : public AsrModel {
  public:
   explicit FakeAsrModel(std::function<void(const ScatteredBatch&)> on_batch = nullptr)
       : frontend_(*Frontend::Create(FrontendOptions{}, Cmvn{})), on_batch_(std::move(on_batch)) {}

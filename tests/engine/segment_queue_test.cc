@@ -151,6 +151,17 @@ TEST(SegmentQueueTest, WaitingWorkersShareWhatThereIs) {
   EXPECT_EQ(taken[0].size() + taken[1].size(), 2u);
 }
 
+TEST(SegmentQueueTest, OneWorksAloneWhileAllOthersWaitAndNothingWaitsForThem) {
+  EXPECT_TRUE(SegmentQueue({.workers = 1}).only_one_works());
+  SegmentQueue queue({.workers = 2});
+  EXPECT_FALSE(queue.only_one_works()) << "the other one is at work too";
+  std::thread other([&queue] { EXPECT_TRUE(queue.PopBatch(1000).empty()); });
+  EXPECT_TRUE(testing::Eventually([&] { return queue.only_one_works(); }));
+  queue.Close();
+  other.join();
+  EXPECT_FALSE(queue.only_one_works());
+}
+
 TEST(SegmentQueueTest, TheLastSegmentsAreSharedSoThatWorkersEndTogether) {
   SegmentQueue queue({.workers = 4});
   for (int i = 0; i < 64; ++i) ASSERT_TRUE(Push(queue, 10).ok());

@@ -48,7 +48,7 @@ TEST(PanelProductTest, Int8HasTheBitsOfOneDnnsSumsAndTheirDequantisation) {
       DequantiseRows(sums.data(), rows, row_scales.data(), {scales, column_sums, bias.data()}, combine,
                      expected.data());
       WeightArena arena;
-      const auto panels = PanelProduct::Create(stored, bias.data(), out, in, combine, arena);
+      const auto panels = PanelProduct::Create(stored, ComputeType::kInt8, bias.data(), out, in, combine, arena);
       ASSERT_TRUE(panels.ok()) << panels.status();
       (*panels)->Run(x.data(), in, rows, found.data(), out, workspace);
       EXPECT_EQ(found, expected) << rows << " x " << in << " x " << out;
@@ -65,7 +65,8 @@ TEST(PanelProductTest, WritesNothingBetweenTheRows) {
   }
   WeightArena arena;
   Workspace workspace;
-  const auto product = PanelProduct::Create({.data = weight.data()}, nullptr, kOut, kIn, Combine::kStore, arena);
+  const auto product =
+      PanelProduct::Create({.data = weight.data()}, ComputeType::kF32, nullptr, kOut, kIn, Combine::kStore, arena);
   ASSERT_TRUE(product.ok()) << product.status();
   std::vector<float> wide(kRows * kOutStride, -1.0F), dense(kRows * kOut), packed;
   for (int64_t r = 0; r < kRows; ++r)

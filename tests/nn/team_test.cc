@@ -72,6 +72,28 @@ TEST(TeamTest, AnExceptionComesOutOnceTheOthersHaveEnded) {
   EXPECT_EQ(sum, 1) << "the team works on";
 }
 
+TEST(TeamTest, TrimmedHelpersGiveTheirMemoryBack) {
+  Team team(1);
+  Workspace own;
+  const auto of_helper = [&](int64_t floats) {
+    std::atomic<int> inside = 0;
+    std::atomic<size_t> capacity = 0;
+    team.Run(2, own, [&](int64_t, Workspace& workspace) {
+      ++inside;
+      EXPECT_TRUE(testing::Eventually([&] { return inside == 2; }));
+      if (&workspace == &own) return;
+      capacity = workspace.capacity();
+      Workspace::Scope scope(workspace);
+      if (floats > 0) scope.Floats(floats);
+    });
+    return capacity.load();
+  };
+  of_helper(1 << 20);
+  EXPECT_GE(of_helper(0), size_t{4} << 20);
+  team.Trim();
+  EXPECT_TRUE(testing::Eventually([&] { return of_helper(0) == 0; }));
+}
+
 TEST(TeamTest, RunWithinABodyWorksAlone) {
   Team team(1);
   Workspace own;
