@@ -180,6 +180,40 @@ void FromBf16N(const uint16_t* x, int64_t n, float* y) {
   }
 }
 
+void QuantiseWeightRows(const float* w, int64_t out, int64_t in, int8_t* q, float* scales) {
+  const DF d;
+  const hn::Rebind<int8_t, DF> d8;
+  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  for (int64_t o = 0; o < out; ++o, w += in, q += in) {
+    auto high = hn::Zero(d);
+    int64_t i = 0;
+    for (; i + lanes <= in; i += lanes) {
+      const auto size = hn::Abs(hn::LoadU(d, w + i));
+      high = hn::IfThenElse(hn::Lt(high, size), size, high);  // what is no number is passed over
+    }
+    float largest = hn::GetLane(hn::MaxOfLanes(d, high));
+    for (; i < in; ++i) largest = std::max(largest, std::abs(w[i]));
+    const float inverse = 127 / largest;
+    const bool usable = largest > 0 && std::isfinite(inverse) && std::isfinite(largest);
+    scales[o] = largest / 127;
+    if (!usable) {
+      std::fill_n(q, in, int8_t{0});
+      continue;
+    }
+    const auto factor = hn::Set(d, inverse), most = hn::Set(d, 127.0F), least = hn::Set(d, -127.0F);
+    for (i = 0; i + lanes <= in; i += lanes) {
+      const auto level = hn::Mul(hn::LoadU(d, w + i), factor);
+      const auto number = hn::IfThenElseZero(hn::Eq(level, level), level);
+      const auto whole = hn::NearestInt(hn::Clamp(number, least, most));
+      hn::StoreU(hn::DemoteTo(d8, whole), d8, q + i);
+    }
+    for (; i < in; ++i) {
+      const float level = std::nearbyint(w[i] * inverse);
+      q[i] = static_cast<int8_t>(std::isnan(level) ? 0 : std::clamp(level, -127.0F, 127.0F));
+    }
+  }
+}
+
 }  // namespace HWY_NAMESPACE
 }  // namespace tutti
 HWY_AFTER_NAMESPACE();
@@ -190,19 +224,10 @@ HWY_EXPORT(QuantiseEachRow);
 HWY_EXPORT(DequantiseEachRow);
 HWY_EXPORT(ToBf16N);
 HWY_EXPORT(FromBf16N);
+HWY_EXPORT(QuantiseWeightRows);
 
 void QuantiseWeights(const float* w, int64_t out, int64_t in, int8_t* q, float* scales) {
-  for (int64_t o = 0; o < out; ++o, w += in, q += in) {
-    float largest = 0;
-    for (int64_t i = 0; i < in; ++i) largest = std::max(largest, std::abs(w[i]));
-    const float inverse = 127 / largest;
-    const bool usable = largest > 0 && std::isfinite(inverse) && std::isfinite(largest);
-    scales[o] = largest / 127;
-    for (int64_t i = 0; i < in; ++i) {
-      const float level = usable ? std::nearbyint(w[i] * inverse) : 0;
-      q[i] = static_cast<int8_t>(std::isnan(level) ? 0 : std::clamp(level, -127.0F, 127.0F));
-    }
-  }
+  HWY_DYNAMIC_DISPATCH(QuantiseWeightRows)(w, out, in, q, scales);
 }
 
 void DequantiseWeights(const int8_t* q, const float* scales, int64_t out, int64_t in, float* w) {

@@ -111,6 +111,36 @@ TEST(QuantiseRowsTest, RowsThatAreNotNumbersHarmNoOtherRow) {
   EXPECT_FALSE(std::isfinite(scales[1].scale)) << "a broken row stays recognisable";
 }
 
+// The scalar twin of one output of QuantiseWeights.
+float QuantiseWeightsScalar(const std::vector<float>& w, std::vector<int8_t>& q) {
+  float largest = 0;
+  for (const float v : w) largest = std::max(largest, std::abs(v));
+  const float inverse = 127 / largest;
+  const bool usable = largest > 0 && std::isfinite(inverse) && std::isfinite(largest);
+  q.clear();
+  for (const float v : w) {
+    const float level = usable ? std::nearbyint(v * inverse) : 0;
+    q.push_back(static_cast<int8_t>(std::isnan(level) ? 0 : std::clamp(level, -127.0F, 127.0F)));
+  }
+  return largest / 127;
+}
+
+TEST(QuantiseWeightsTest, EqualsTheScalarTwinForEveryKindOfOutputAndWidth) {
+  const std::vector<float> special = {0, kNan, kInfinity, -kInfinity, 1e-45F};
+  for (const int64_t width : {1, 3, 15, 16, 17, 31, 33, 64, 100, 512, 513}) {
+    for (int kind = 0; kind < kKinds + static_cast<int>(special.size()); ++kind) {
+      auto w = RowOfKind(kind < kKinds ? kind : 0, width);
+      if (kind >= kKinds) w[w.size() / 2] = special[static_cast<size_t>(kind - kKinds)];
+      if (kind == kKinds + 4) std::ranges::fill(w, 1e-45F);  // too small to divide by
+      std::vector<int8_t> q(w.size()), expected;
+      float scale = 0;
+      QuantiseWeights(w.data(), 1, width, q.data(), &scale);
+      EXPECT_EQ(scale, QuantiseWeightsScalar(w, expected)) << kind << " " << width;
+      EXPECT_EQ(q, expected) << kind << " " << width;
+    }
+  }
+}
+
 TEST(QuantiseWeightsTest, IsWithinHalfALevelOfEachOutputsOwnScale) {
   constexpr int64_t kOut = 5, kIn = 37;
   auto w = RandomFloats(kOut * kIn, 3);
