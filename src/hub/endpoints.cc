@@ -21,6 +21,11 @@ std::string WithoutSlash(std::string url) {
   return url;
 }
 
+// Of a host or a URL.
+std::string Endpoint(const std::string& stated) {
+  return WithoutSlash(stated.find("://") == std::string::npos ? "https://" + stated : stated);
+}
+
 // From the first of the files that counts for pip to the last.
 std::vector<std::string> PipFiles(const EnvironmentLookup& environment) {
   std::vector<std::string> files;
@@ -63,13 +68,12 @@ std::string EnvironmentVariable(const char* name) {
 
 std::string HuggingFaceEndpoint(const EnvironmentLookup& environment) {
   const std::string stated = environment("HF_ENDPOINT");
-  return WithoutSlash(stated.empty() ? "https://huggingface.co" : stated);
+  return stated.empty() ? "https://huggingface.co" : Endpoint(stated);
 }
 
 std::string ModelScopeEndpoint(const EnvironmentLookup& environment) {
   const std::string stated = environment("MODELSCOPE_DOMAIN");
-  if (stated.empty()) return "https://www.modelscope.cn";
-  return WithoutSlash(stated.find("://") == std::string::npos ? "https://" + stated : stated);
+  return stated.empty() ? "https://www.modelscope.cn" : Endpoint(stated);
 }
 
 std::string PackageIndex(const EnvironmentLookup& environment) {

@@ -19,6 +19,7 @@ EnvironmentLookup With(std::map<std::string, std::string> variables) {
 TEST(EndpointsTest, TheHubsAreThePublicOnesUnlessTheEnvironmentSaysOtherwise) {
   EXPECT_EQ(HuggingFaceEndpoint(With({})), "https://huggingface.co");
   EXPECT_EQ(HuggingFaceEndpoint(With({{"HF_ENDPOINT", "https://mirror.example/"}})), "https://mirror.example");
+  EXPECT_EQ(HuggingFaceEndpoint(With({{"HF_ENDPOINT", "hf-mirror.com"}})), "https://hf-mirror.com");
   EXPECT_EQ(ModelScopeEndpoint(With({})), "https://www.modelscope.cn");
   EXPECT_EQ(ModelScopeEndpoint(With({{"MODELSCOPE_DOMAIN", "www.modelscope.ai"}})), "https://www.modelscope.ai");
   EXPECT_EQ(ModelScopeEndpoint(With({{"MODELSCOPE_DOMAIN", "http://127.0.0.1:80/"}})), "http://127.0.0.1:80");

@@ -222,6 +222,12 @@ class HubTest(PullTest):
         self.assertIn("was there", self.run_tutti("models", "pull", "iic/tiny").out)
         done = self.run_tutti("models", "pull", "No/where", code=1)
         self.assertIn("No/where: cannot be pulled. Hugging Face No/where: ", done.err)
+        self.assertIn("Is there a network? A proxy is named by https_proxy, mirrors by HF_ENDPOINT", done.err)
+
+    def test_a_hub_that_answers_without_the_repository_is_no_matter_of_the_network(self):
+        done = self.run_tutti("models", "pull", "No/where", code=1)
+        self.assertIn("No/where: cannot be pulled. Hugging Face No/where: ", done.err)
+        self.assertNotIn("network", done.err)
 
     def test_an_unknown_name_is_wrong_usage_and_lists_the_names(self):
         for command in ("pull", "verify", "remove"):
