@@ -16,6 +16,7 @@
 #include "cli/usage_error.h"
 #include "models/vad_state_machine.h"
 #include "pipeline/formats.h"
+#include "service/search_request.h"
 #include "tutti/recognizer.h"
 
 namespace tutti {
@@ -212,9 +213,10 @@ int TranscribeCommand::Run() const {
 
   TranscribeOptions options = batch_.InputOptions();
   options.search = search_.options();
-  if (recognizer.takes_search_options()) {
-    options.search.word_timestamps |= std::ranges::any_of(formats, WantsWordTimes);
+  if (const absl::Status status = CheckSearchOptions(options.search, AbilitiesOf(recognizer)); !status.ok()) {
+    return UsageError(status);  // else each recording would fail with it
   }
+  for (const Format format : formats) AskForTimes(format, recognizer.takes_search_options(), options.search);
   if (vad_flags_.any()) {
     options.vad_options = vad_flags_.Apply(recognizer.default_vad_options());
     if (const absl::Status status = Validate(*options.vad_options); !status.ok()) return UsageError(status);
