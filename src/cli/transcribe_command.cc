@@ -12,6 +12,7 @@
 #include "cli/machine.h"
 #include "cli/model_registry.h"
 #include "cli/number_check.h"
+#include "cli/repair_hint.h"
 #include "cli/summary.h"
 #include "cli/usage_error.h"
 #include "models/vad_state_machine.h"
@@ -206,7 +207,7 @@ int TranscribeCommand::Run() const {
                                        .latency = latency_,
                                        .batch_seconds = batch_seconds_,
                                        .queue_seconds = queue_seconds_});
-  if (!made.ok()) return CannotStart(made.status());
+  if (!made.ok()) return CannotStart(WithRepairHint(made.status(), {*model, *vad}));
   Recognizer& recognizer = *made->recognizer;
   if (!interrupt) interrupt.emplace();
   const std::chrono::duration<double> load_time = std::chrono::steady_clock::now() - started;

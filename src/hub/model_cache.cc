@@ -149,7 +149,8 @@ absl::StatusOr<ModelCache::Pulled> ModelCache::Pull(const ModelSpec& spec, const
     TUTTI_RETURN_IF_ERROR(MakeFolders(pulling));
     TUTTI_ASSIGN_OR_RETURN(const auto lock, TakeLock(pulling + "/pull", spec.name, listener));
     if (auto there = FindWhole(spec)) return *std::move(there);
-    if (std::error_code error; fs::exists(fs::path(target) / kManifestName, error)) {
+    std::error_code error;
+    if (&source == &spec.sources.front() && fs::exists(fs::path(target) / kManifestName, error)) {
       listener.say(fmt::format("{}: is damaged; fetching it again", target));
     }
     listener.say(fmt::format("{}: from {}", spec.name, source.Text()));

@@ -458,6 +458,21 @@ class DefaultModelTest(PullTest):
                               "--job", str(self.folder / "job.db"))
         self.assertEqual(done.out, self.expected)
 
+    def test_one_that_is_damaged_is_named_with_what_repairs_it(self):
+        self.run_tutti(*self.transcribe)
+        for model, file in (("whisper-base", "tokenizer.json"), ("fsmn-vad", "model.pt")):
+            whole = (self.models / model / file).read_bytes()
+            (self.models / model / file).write_bytes(b"")
+            for command in (self.transcribe, ("serve", "--port", "0")) + ((("vad", self.clip),) if model == "fsmn-vad" else ()):
+                failed = self.run_tutti(*command, code=1)
+                self.assertIn(f"{model} is damaged ({self.models / model / file}: has 0 bytes", failed.err)
+                self.assertIn(f"`tutti models pull {model}` fetches it again", failed.err)
+            (self.models / model / file).write_bytes(whole)
+        (self.models / "whisper-base/model.bin").unlink()
+        self.run_tutti("models", "pull", "whisper-base")
+        self.disconnect()
+        self.assertEqual(self.run_tutti(*self.transcribe).out, self.expected)
+
     def test_voice_activity_fetches_its_own_only(self):
         self.assertIn(self.clip, self.run_tutti("vad", self.clip).out)
         self.assertEqual([path.name for path in self.models.iterdir() if path.name != ".pull"], ["fsmn-vad"])
