@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <map>
+#include <sstream>
 #include <string_view>
 #include <vector>
 
@@ -74,6 +75,17 @@ std::string HuggingFaceEndpoint(const EnvironmentLookup& environment) {
 std::string ModelScopeEndpoint(const EnvironmentLookup& environment) {
   const std::string stated = environment("MODELSCOPE_DOMAIN");
   return stated.empty() ? "https://www.modelscope.cn" : Endpoint(stated);
+}
+
+std::vector<std::string> WheelFolders(const EnvironmentLookup& environment) {
+  constexpr std::string_view kFile = "file://";
+  std::istringstream places(environment("PIP_FIND_LINKS"));
+  std::vector<std::string> folders;
+  for (std::string place; places >> place;) {
+    if (place.starts_with(kFile)) place.erase(0, kFile.size());
+    if (place.find("://") == std::string::npos) folders.push_back(place);
+  }
+  return folders;
 }
 
 std::string PackageIndex(const EnvironmentLookup& environment) {

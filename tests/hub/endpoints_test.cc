@@ -25,6 +25,12 @@ TEST(EndpointsTest, TheHubsAreThePublicOnesUnlessTheEnvironmentSaysOtherwise) {
   EXPECT_EQ(ModelScopeEndpoint(With({{"MODELSCOPE_DOMAIN", "http://127.0.0.1:80/"}})), "http://127.0.0.1:80");
 }
 
+TEST(EndpointsTest, FoldersWithWheelsAreThoseOfPipThatAreHere) {
+  EXPECT_EQ(WheelFolders(With({})), std::vector<std::string>());
+  EXPECT_EQ(WheelFolders(With({{"PIP_FIND_LINKS", " /wheels  file:///more/wheels\nhttps://links.example/page mine"}})),
+            (std::vector<std::string>{"/wheels", "/more/wheels", "mine"}));
+}
+
 TEST(EndpointsTest, TheIndexIsTheEnvironmentsElseThatOfTheNearestFileOfPip) {
   const testing::Folder home;
   EXPECT_EQ(PackageIndex(With({{"PIP_INDEX_URL", "https://env.example/simple/"}})), "https://env.example/simple");

