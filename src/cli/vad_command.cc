@@ -14,6 +14,7 @@
 #include "cli/machine.h"
 #include "cli/model_registry.h"
 #include "cli/number_check.h"
+#include "cli/repair_hint.h"
 #include "cli/speech_text.h"
 #include "cli/summary.h"
 #include "cli/usage_error.h"
@@ -167,7 +168,7 @@ int VadCommand::Run() const {
   // Threads of this process do the work themselves; those of processes are as many as recordings at a time.
   const auto made = isolation_.Create(
       {.model = "", .vad = *model, .threads = by_processes ? batch_.threads() : 1, .decode_threads = 1});
-  if (!made.ok()) return CannotStart(made.status());
+  if (!made.ok()) return CannotStart(WithRepairHint(made.status(), {*model}));
   Recognizer& recognizer = *made->recognizer;
   if (!interrupt) interrupt.emplace();
   const int threads = by_processes ? recognizer.threads() : batch_.threads() > 0 ? batch_.threads() : AvailableCores();

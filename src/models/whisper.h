@@ -25,10 +25,10 @@ namespace tutti {
 // times inside a window or not, as faster-whisper's batched pipeline has it.
 class Whisper final : public AsrModel {
  public:
-  // Measured with whisper-base on the Asterisk calls (docs/models.md). Narrower networks round away more; none was
-  // measured.
+  // Measured with whisper-base and whisper-tiny.en on the Asterisk calls (docs/models.md). Narrower networks round away
+  // more; none was measured.
   static constexpr AccuracyGuard Guard(int64_t width) {
-    return width < 512 ? AccuracyGuard{} : AccuracyGuard{.bf16 = true, .int8 = true};
+    return width < 384 ? AccuracyGuard{} : AccuracyGuard{.bf16 = true, .int8 = true};
   }
 
   static absl::StatusOr<std::shared_ptr<const Whisper>> Load(const ModelPackage& package, const WeightSource& source,
