@@ -39,12 +39,6 @@ inline std::shared_ptr<Transcription> Submit(Recognizer& recognizer, AudioInput 
   return *recognizer.Submit(std::move(input), {}, std::move(on_done));
 }
 
-inline RecognizerOptions Threads(int count) {
-  RecognizerOptions options;
-  options.threads = count;
-  return options;
-}
-
 // Recordings are told apart by their length: `ms` of a tone has this many rows.
 inline int64_t RowsOf(int64_t ms) { return FakeAsrModel().frontend()->Rows(ms * 16); }
 
