@@ -9,6 +9,7 @@
 #include <tuple>
 #include <utility>
 
+#include "base/seconds.h"
 #include "pipeline/text_join.h"
 
 namespace tutti {
@@ -144,7 +145,7 @@ void Request::Relay(int64_t number, Segment segment) {
 }
 
 void Request::Complete(Transcript transcript) {
-  transcript.timings.wall = std::chrono::duration<double>(std::chrono::steady_clock::now() - submitted_).count();
+  transcript.timings.wall = SecondsSince(submitted_);
   Finish(std::move(transcript));
 }
 
@@ -162,7 +163,7 @@ Transcript Request::Assemble() {
   });
   for (const Segment& segment : transcript.segments) AppendText(segment.text, transcript.text);
   TellLanguage(transcript);
-  transcript.timings.wall = std::chrono::duration<double>(std::chrono::steady_clock::now() - submitted_).count();
+  transcript.timings.wall = SecondsSince(submitted_);
   return transcript;
 }
 

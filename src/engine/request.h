@@ -58,7 +58,7 @@ class Request final : public Transcription {
   // More work on it would be for nothing: cancelled, past its deadline or finished.
   bool stopped() const;
 
-  // For the feeder. Each segment is announced before it is queued, FeedingDone comes after the last.
+  // For its Feed. Each segment is announced before it is queued, FeedingDone comes after the last.
   void Decoded(int64_t audio_ms) TUTTI_EXCLUDES(mu_);
   // Returns the segment's number, from 0.
   int64_t ExpectSegment() TUTTI_EXCLUDES(mu_);

@@ -100,7 +100,7 @@ void Worker::Attempt(const std::function<void()>& work) {
   }
   counts_.network_us += static_cast<int64_t>(seconds * 1e6);
   for (Live& one : live_) {
-    one.seconds += seconds * static_cast<double>(one.segment->cost()) / static_cast<double>(std::max<int64_t>(cost, 1));
+    one.seconds += seconds * static_cast<double>(one.segment->cost) / static_cast<double>(std::max<int64_t>(cost, 1));
   }
   if (!done.ok()) RunOneByOne(done);
 }
@@ -125,7 +125,7 @@ void Worker::RunOneByOne(const absl::Status& why) {
 
 int64_t Worker::live_cost() const {
   int64_t cost = 0;
-  for (const Live& one : live_) cost += one.segment->cost();
+  for (const Live& one : live_) cost += one.segment->cost;
   return cost;
 }
 
