@@ -4,6 +4,7 @@
 #include <deque>
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "models/decoding.h"
@@ -36,6 +37,7 @@ class WhisperDecoding final : public Decoding {
     int64_t id;
     int64_t frames;  // of features
     const SearchOptions* options;
+    std::string language;                       // as Utterance has it
     std::unique_ptr<WhisperFallback> fallback;  // null where the model cannot serve the options
   };
   struct Waiting {
@@ -49,7 +51,7 @@ class WhisperDecoding final : public Decoding {
   void LetIn(std::vector<Finished>& finished);
   void Forget(int64_t id);
   // What the searches found: no text where the decoder itself takes the window for silence.
-  Hypothesis ToHypothesis(const SearchOptions& options, WhisperFallback& fallback) const;
+  Hypothesis ToHypothesis(const Live& live) const;
 
   const Whisper& model_;
   WhisperBatch batch_;
