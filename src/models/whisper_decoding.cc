@@ -12,15 +12,22 @@
 namespace tutti {
 namespace {
 
-// Of one worker's hypotheses. A window's five beams of whisper-base can come to 25 MiB.
-constexpr int64_t kMaxCacheBytes = int64_t{256} << 20;
 // Windows that run through the encoder together; their rows do not share products beyond a row block anyway.
 constexpr size_t kGroup = 2;
 
 }  // namespace
 
 WhisperDecoding::WhisperDecoding(const Whisper& model)
-    : model_(model), batch_(model.decoder(), model.vocabulary(), kMaxCacheBytes) {}
+    : model_(model),
+      batch_(model.decoder(), model.vocabulary(),
+             MaxCacheBytes(model.decoder().dims().decoder_layers, model.decoder().dims().width,
+                           model.decoder().dims().text_positions)) {}
+
+int64_t WhisperDecoding::MaxCacheBytes(int64_t layers, int64_t width, int64_t text_positions) {
+  constexpr int64_t kLeast = int64_t{256} << 20, kWindows = 4, kBeams = 5, kPromptTokens = 16;
+  const int64_t pages = KvPool::PagesFor(kBeams, text_positions / 2 + kPromptTokens);
+  return std::max(kLeast, kWindows * pages * KvPool(layers, width, 0).page_bytes());
+}
 
 void WhisperDecoding::Admit(std::span<const Utterance> utterances, Workspace& workspace) {
   for (; !utterances.empty(); utterances = utterances.subspan(std::min(kGroup, utterances.size()))) {

@@ -25,6 +25,11 @@ class WhisperDecoding final : public Decoding {
   // `model` outlives it.
   explicit WhisperDecoding(const Whisper& model);
 
+  // Of the keys and values of one worker's hypotheses at most: room for nine windows of whisper-base, of 30 MiB each
+  // where five beams are as long as they can be; with larger models for four. Windows that wait are encoded, and their
+  // encoding is larger than the keys and values of most texts.
+  static int64_t MaxCacheBytes(int64_t layers, int64_t width, int64_t text_positions);
+
   void Admit(std::span<const Utterance> utterances, Workspace& workspace) override;
   void Step(Workspace& workspace, std::vector<Finished>& finished) override;
   void Remove(int64_t id) override;

@@ -12,6 +12,7 @@
 
 #include "models/compression_ratio.h"
 #include "models/decoding.h"
+#include "models/whisper_decoding.h"
 #include "models/whisper_segments.h"
 #include "tests/support/wav.h"
 #include "tests/support/whisper.h"
@@ -112,6 +113,17 @@ TEST_F(WhisperTest, AWindowThatJoinsLaterChangesNoBitOfAnother) {
   EXPECT_EQ(finished[0].hypothesis->scores, second.scores);
   EXPECT_EQ(finished[1].hypothesis->ids, first.ids);
   EXPECT_EQ(finished[1].hypothesis->scores, first.scores);
+}
+
+TEST_F(WhisperTest, FourWindowsOfFiveBeamsRunSideBySideHoweverLargeTheModel) {
+  for (const auto& [layers, width] : {std::pair(6, 512), {12, 768}, {24, 1024}, {32, 1280}}) {
+    const int64_t bytes = WhisperDecoding::MaxCacheBytes(layers, width, 448);
+    KvPool pool(layers, width, bytes);
+    // <|startoftranscript|>, language, task, <|notimestamps|>, and as many tokens as a window can have.
+    for (int i = 0; i < 4; ++i) EXPECT_TRUE(pool.Reserve(KvPool::PagesFor(5, 4 + 224))) << layers << " layers";
+    EXPECT_GE(bytes, 256 << 20);
+    EXPECT_LT(bytes, int64_t{2} << 30);
+  }
 }
 
 TEST_F(WhisperTest, AWindowThatIsTakenOutLeavesTheOthers) {
