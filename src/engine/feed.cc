@@ -23,7 +23,9 @@ bool Feed::can_run() const {
 }
 
 bool Feed::waits_for_text() const {
-  return request_->options().search.condition_on_previous_text && !cut_.empty() && !request_->stopped() &&
+  if (cut_.empty() || request_->stopped() || !request_->may_wait_for_segments()) return false;
+  const bool for_text = request_->options().search.condition_on_previous_text;
+  return (for_text || request_->LanguageOf(cut_.front()->channel).code.empty()) &&
          request_->finished_segments() < queued_;
 }
 
@@ -41,6 +43,7 @@ absl::StatusOr<bool> Feed::TryStep(Workspace& workspace) {
     if (request_->options().search.condition_on_previous_text) {
       cut_.front()->previous = request_->TextBefore(cut_.front()->channel);
     }
+    if (request_->may_wait_for_segments()) cut_.front()->language = request_->LanguageOf(cut_.front()->channel);
     const absl::Status pushed = queue_.Push(cut_.front());
     if (absl::IsResourceExhausted(pushed)) return true;
     if (request_->stopped()) return false;

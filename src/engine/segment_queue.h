@@ -26,6 +26,7 @@ struct QueuedSegment {
   int64_t cost = 0;                    // what it counts as in a batch: rows, or more where the model fills it up
   std::vector<float> features;         // [rows, width]
   std::vector<int32_t> previous = {};  // ids of the text that stands before it, where the search is told so
+  SpokenLanguage language = {};        // the recording's, where it has one and that is known
 
   int64_t bytes() const { return static_cast<int64_t>(features.size() * sizeof(float)); }
   bool interactive() const { return request->options().priority == Priority::kInteractive; }

@@ -43,8 +43,8 @@ void Worker::Admit(std::span<const Live> some) {
   utterances_.clear();
   for (const Live& one : some) {
     const QueuedSegment& segment = *one.segment;
-    utterances_.push_back(
-        {one.id, segment.features.data(), segment.rows, &segment.request->options().search, segment.previous});
+    utterances_.push_back({one.id, segment.features.data(), segment.rows, &segment.request->options().search,
+                           segment.previous, segment.language.code});
   }
   decoding_->Admit(utterances_, workspace_);
 }
@@ -67,7 +67,7 @@ void Worker::Step() {
   for (size_t i = 0; i < finished_.size(); ++i) {
     const auto one = find(finished_[i].id);
     Request& request = *one->segment->request;
-    const bool is_waited_for = request.options().search.condition_on_previous_text;
+    const bool is_waited_for = request.may_wait_for_segments();
     if (segments[i].ok()) {
       if (is_waited_for) request.Heard(one->segment->channel, *finished_[i].hypothesis);
       request.AddSegment(one->segment->number, *std::move(segments[i]), one->seconds);
@@ -162,7 +162,8 @@ std::vector<Segment> Worker::ToSegments(const QueuedSegment& queued, const Hypot
     segment.compression_ratio = hypothesis.compression_ratio;
     segment.temperature = hypothesis.temperature;
     segment.language = hypothesis.language;
-    segment.language_probability = hypothesis.language_probability;
+    segment.language_probability =
+        queued.language.code.empty() ? hypothesis.language_probability : queued.language.probability;
   }
   return segments;
 }

@@ -60,16 +60,21 @@ class Whisper final : public AsrModel {
   const WhisperPackage& package() const { return package_; }
   WhisperWindows windows() const { return WhisperWindows(2 * package_.sizes.encoder_positions); }
 
-  // What the decoder is told and asked, with `previous` as the text before. InvalidArgument names the option and what
-  // it may be.
-  absl::StatusOr<WhisperDecodeOptions> Translate(const SearchOptions& options,
-                                                 std::span<const int32_t> previous = {}) const;
+  // What the decoder is told and asked, with `previous` as the text before; `spoken` is the language where the options
+  // leave it to be found and it is known. InvalidArgument names the option and what it may be.
+  absl::StatusOr<WhisperDecodeOptions> Translate(const SearchOptions& options, std::span<const int32_t> previous = {},
+                                                 std::string_view spoken = {}) const;
   // The code of the language that was found, or for another token that of the one that was given.
   std::string LanguageOf(int32_t language, const SearchOptions& options) const;
   // The words of tokens, without what is none and without spaces around them.
   std::string PlainText(std::span<const int32_t> tokens) const;
 
  private:
+  // [start of previous, hotwords, text before], or nothing.
+  absl::StatusOr<std::vector<int32_t>> TextBefore(const SearchOptions& options,
+                                                  std::span<const int32_t> previous) const;
+  absl::StatusOr<std::vector<int32_t>> Suppressed(std::string_view ids) const;
+
   Whisper(WhisperPackage package, WhisperVocabulary vocabulary, std::shared_ptr<const LogMel> features,
           WhisperEncoder encoder, WhisperDecoder decoder);
 
