@@ -15,6 +15,7 @@ demo: build models samples ## transcribe real recordings in parallel and print t
 	@$(PYTHON) tools/demo.py
 
 test: build models samples ## build everything and run all tests
+	@$(PYTHON) tools/fetch_models.py whisper-tiny.en
 	tools/run_ctest.sh release $(JOBS)
 
 build: packages ## release build: build/release/bin/tutti

@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "base/seconds.h"
 #include "base/status.h"
 #include "tutti/recognizer.h"
 
@@ -39,7 +40,7 @@ absl::Status Run(std::span<char*> arguments) {
     for (size_t i = 0; i < files.size(); ++i) {
       const auto start = std::chrono::steady_clock::now();
       TUTTI_ASSIGN_OR_RETURN(const Transcript transcript, recognizer->Transcribe(AudioInput::File(files[i]), request));
-      seconds[i].push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+      seconds[i].push_back(SecondsSince(start));
       texts[i] = transcript.text;
     }
   }

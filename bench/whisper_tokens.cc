@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "base/seconds.h"
 #include "checkpoint/tensor.h"
 #include "frontend/log_mel.h"
 #include "models/weight_source.h"
@@ -27,8 +28,6 @@ namespace tutti {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-double SecondsSince(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 absl::Status Run(int count, char** arguments) {
   if (count < 7) return InvalidArgument("arguments: MODEL TYPE MODE WINDOW-SECONDS BATCH FILE…");

@@ -176,8 +176,9 @@ int tutti_transcript_truncated(const tutti_transcript* transcript);
 size_t tutti_transcript_segment_count(const tutti_transcript* transcript);
 int tutti_transcript_segment(const tutti_transcript* transcript, size_t index, tutti_segment* segment);
 int tutti_transcript_token(const tutti_transcript* transcript, size_t segment, size_t index, tutti_token* token);
-/* As `tutti transcribe --format` writes it: "txt", "json", "jsonl", "srt", "vtt", "tsv". NULL for another name or when
-   memory is short. Free with tutti_free_string. */
+/* As `tutti transcribe --format` writes it: "txt", "json", "jsonl", "srt", "vtt", "tsv". Subtitles are cut between
+   words that have times: for them set "word_timestamps" where the model takes options of a search. NULL for another
+   name or when memory is short. Free with tutti_free_string. */
 char* tutti_transcript_render(const tutti_transcript* transcript, const char* format);
 void tutti_transcript_free(tutti_transcript* transcript);
 

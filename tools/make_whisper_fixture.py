@@ -22,6 +22,7 @@ from faster_whisper.tokenizer import Tokenizer
 from faster_whisper.transcribe import merge_punctuations
 
 WIDTH, HEADS, FFN, LAYERS, MELS = 64, 2, 128, 2, 80
+DECODER_LAYERS = None  # as many as LAYERS
 WINDOW_SECONDS = 10  # of the encoder's position table; 30 s in the published models
 ENCODER_POSITIONS, DECODER_POSITIONS = 50 * WINDOW_SECONDS, 448
 MERGES = 300
@@ -98,7 +99,7 @@ def half(array):
 
 def make_spec(seed, vocabulary, config):
     rng = np.random.default_rng(seed)
-    spec = whisper_spec.WhisperSpec(LAYERS, HEADS, LAYERS, HEADS)
+    spec = whisper_spec.WhisperSpec(LAYERS, HEADS, DECODER_LAYERS or LAYERS, HEADS)
 
     def linear(to, out, inputs, gain=1.0, bias=True):
         to.weight = half(rng.normal(0, gain / np.sqrt(inputs), (out, inputs)))

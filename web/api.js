@@ -67,9 +67,10 @@ export function transcribe(file, fields, on, signal) {
     request.onabort = () => reject(new DOMException("", "AbortError"));
     signal.addEventListener("abort", () => request.abort());
 
-    // The fields go first: the server decodes the file while it arrives.
+    // The fields go first: the server decodes the file while it arrives. Events are JSON; the format asks for times of
+    // words, which subtitles and the clicks on words need.
     const form = new FormData();
-    for (const [name, value] of Object.entries({ ...fields, stream: "true" })) form.append(name, value);
+    for (const [name, value] of Object.entries({ ...fields, stream: "true", format: "vtt" })) form.append(name, value);
     form.append("file", file, file.name);
     request.send(form);
   });

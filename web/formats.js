@@ -32,6 +32,13 @@ function eachCue(transcript, write) {
   return transcript.segments.flatMap((segment) => cues(segment).map((cue) => write(cue, segment))).join("");
 }
 
+const closers = ["\"", "'", ")", "]", "”", "’", "»", "」", "』", "）"];
+const sentenceEnds = [".", "?", "!", "…", "。", "？", "！", "؟", "।"];
+const clauseEnds = [",", ";", ":", "，", "、", "；", "：", "،"];
+const pauseMs = 300;
+const leastPart = 4;
+const betweenWords = 0, afterClause = 1, afterSentence = 2;
+
 // A segment as subtitles of at most 7 s and 84 columns, cut between tokens where these have times.
 function cues(segment, maxMs = 7000, maxColumns = 84) {
   if (!trimmed(segment.text)) return [];
@@ -42,17 +49,36 @@ function cues(segment, maxMs = 7000, maxColumns = 84) {
   if (!places.length || !tokens.every((token) => token.start_ms !== null && token.end_ms !== null)) return whole;
 
   const between = (first, end) => trimmed(segment.text.slice(first === 0 ? 0 : places[first], places[end]));
-  const found = [];
-  let first = 0;
-  for (let i = 1; i <= tokens.length; ++i) {
-    if (i < tokens.length && tokens[i].end_ms - tokens[first].start_ms <= maxMs &&
-        columns(between(first, i + 1)) <= maxColumns) {
-      continue;
+  const fits = (begin, end, part) => tokens[end - 1].end_ms - tokens[begin].start_ms <= maxMs / part &&
+    columns(between(begin, end)) <= maxColumns / part;
+  const placeOfCut = (begin, most) => {
+    let best = most, bestRank = betweenWords;
+    for (let place = most; place > begin && bestRank < afterSentence; --place) {
+      const pause = tokens[place].start_ms - tokens[place - 1].end_ms;
+      const rank = rankOfCut(between(begin, place), pause, !fits(begin, place, leastPart));
+      if (rank > bestRank) [best, bestRank] = [place, rank];
     }
-    found.push({ start: tokens[first].start_ms, end: tokens[i - 1].end_ms, text: between(first, i) });
-    first = i;
+    return best;
+  };
+  const found = [];
+  for (let begin = 0, end = 0; begin < tokens.length; begin = end) {
+    end = begin + 1;
+    while (end < tokens.length && fits(begin, end + 1, 1)) ++end;
+    if (end < tokens.length) end = placeOfCut(begin, end);
+    found.push({ start: tokens[begin].start_ms, end: tokens[end - 1].end_ms, text: between(begin, end) });
   }
   return found;
+}
+
+// How good it is to cut behind `text`, which a pause follows.
+function rankOfCut(text, pause, isLongEnough) {
+  if (pause >= pauseMs) return afterSentence;
+  if (!isLongEnough) return betweenWords;
+  let bare = text;
+  for (let closer; (closer = closers.find((each) => bare.endsWith(each)));) bare = bare.slice(0, -closer.length);
+  const ends = (mark) => bare.endsWith(mark);
+  if (sentenceEnds.some(ends)) return afterSentence;
+  return clauseEnds.some(ends) ? afterClause : betweenWords;
 }
 
 // Where each token begins in the segment's text; empty when a token is not there.

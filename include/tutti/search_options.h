@@ -14,8 +14,11 @@ enum class Task { kTranscribe, kTranslate };
 // How a model that finds its text token by token, such as Whisper, looks for it; names and defaults are
 // faster-whisper's. Models that decide on all tokens at once take the defaults only.
 struct SearchOptions {
-  // "en", "zh", … or "english", "chinese", …; empty or "auto": found by the model, for each segment
+  // "en", "zh", … or "english", "chinese", …; empty or "auto": found by the model
   std::string language;
+  // A language that is found is found for each segment. False: that of the first segment with text holds for all of a
+  // recording's channel, which then waits for it.
+  bool multilingual = true;
   Task task = Task::kTranscribe;  // kTranslate: into English
   int beam_size = 5;              // 1: greedy
   float patience = 1;
@@ -32,9 +35,13 @@ struct SearchOptions {
   std::vector<float> temperature = {0, 0.2F, 0.4F, 0.6F, 0.8F, 1};
   int best_of = 5;
   std::string initial_prompt;  // text that is taken to stand before each segment
-  std::string hotwords;        // likewise, where there is no initial_prompt
+  std::string hotwords;        // before that and what was said before, where there is no prefix
   std::string prefix;          // how each segment's text begins
   int max_new_tokens = 0;      // of a segment; 0: as many as the model can
+  // Ids of tokens that are never taken, with commas; -1 stands for symbols that nobody says. Tokens that are no text
+  // are never taken either, unless it is empty.
+  std::string suppress_tokens = "-1";
+  bool suppress_blank = true;  // no segment begins with its end or with a space alone
   // Each segment's text is taken to stand before the next one's, but for text that was found above the temperature.
   // A recording's segments are then recognised one after another.
   bool condition_on_previous_text = false;

@@ -27,9 +27,9 @@ _VAD_OPTIONS = {
 # Of OpenAI's Whisper, to which FunASR hands them: their names here, and those that change nothing.
 _DECODING_OPTIONS = {"task": "task", "language": "language", "temperature": "temperature", "beam_size": "beam_size",
                      "patience": "patience", "length_penalty": "length_penalty", "prompt": "initial_prompt",
-                     "prefix": "prefix", "sample_len": "max_new_tokens", "best_of": "best_of"}
-_DECODING_WITHOUT_MEANING = {"fp16", "without_timestamps", "suppress_blank", "suppress_tokens",
-                             "max_initial_timestamp"}
+                     "prefix": "prefix", "sample_len": "max_new_tokens", "best_of": "best_of",
+                     "suppress_tokens": "suppress_tokens", "suppress_blank": "suppress_blank"}
+_DECODING_WITHOUT_MEANING = {"fp16", "without_timestamps", "max_initial_timestamp"}
 _NOT_YET = {"punc_model": "text comes without punctuation", "spk_model": "results name no speakers",
             "lm_model": "no language model is used"}
 

@@ -121,7 +121,9 @@ class Recognizer:
                max_new_tokens: Optional[int] = None, condition_on_previous_text: Optional[bool] = None,
                prompt_reset_on_temperature: Optional[float] = None,
                window_seconds: Union[str, int, None] = None, without_timestamps: Optional[bool] = None,
-               word_timestamps: Optional[bool] = None, **vad_options: Any) -> Transcription:
+               word_timestamps: Optional[bool] = None, multilingual: Optional[bool] = None,
+               suppress_tokens: Union[str, Sequence[int], None] = None, suppress_blank: Optional[bool] = None,
+               **vad_options: Any) -> Transcription:
         """Accepts a recording and returns at once.
 
         `sample_rate` is that of samples. `timeout`: seconds until the result must be there. `language`, `task`,
@@ -137,7 +139,8 @@ class Recognizer:
                       prefix=prefix, max_new_tokens=max_new_tokens,
                       condition_on_previous_text=condition_on_previous_text,
                       prompt_reset_on_temperature=prompt_reset_on_temperature, window_seconds=window_seconds,
-                      without_timestamps=without_timestamps, word_timestamps=word_timestamps)
+                      without_timestamps=without_timestamps, word_timestamps=word_timestamps,
+                      multilingual=multilingual, suppress_tokens=suppress_tokens, suppress_blank=suppress_blank)
         options = _tutti.TranscribeOptions(use_vad=use_vad, split_channels=split_channels, interactive=interactive,
                                            raw_format=raw_format, max_segment_ms=max_segment_ms, timeout=timeout,
                                            vad_options=self._core.vad_options(vad_options) if vad_options else None,

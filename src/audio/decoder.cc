@@ -6,8 +6,6 @@ extern "C" {
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
-#include <optional>
 #include <utility>
 
 #include "audio/resampler.h"

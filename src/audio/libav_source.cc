@@ -4,10 +4,8 @@ extern "C" {
 #include <libavutil/mathematics.h>
 }
 
-#include <algorithm>
 #include <array>
 #include <cstdint>
-#include <limits>
 #include <utility>
 
 #include "audio/container.h"

@@ -1,6 +1,5 @@
 // Results for C: strings stay the transcript's.
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
 #include <limits>
 #include <optional>

@@ -1,6 +1,5 @@
 #include "checkpoint/config.h"
 
-#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <optional>

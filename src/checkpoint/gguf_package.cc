@@ -1,7 +1,6 @@
 #include "checkpoint/gguf_package.h"
 
 #include <cmath>
-#include <optional>
 #include <utility>
 
 #include "base/file.h"

@@ -1,6 +1,5 @@
 #include "checkpoint/gguf_writer.h"
 
-#include <memory>
 #include <type_traits>
 #include <utility>
 

@@ -1,6 +1,5 @@
 #include "checkpoint/model_package.h"
 
-#include <algorithm>
 #include <filesystem>
 #include <system_error>
 #include <utility>

@@ -1,7 +1,5 @@
-#include <algorithm>
 #include <cstdint>
 #include <map>
-#include <utility>
 
 #include "checkpoint/byte_reader.h"
 #include "checkpoint/printable.h"

@@ -1,6 +1,4 @@
-#include <algorithm>
 #include <string>
-#include <utility>
 
 #include "checkpoint/printable.h"
 #include "checkpoint/tensor_table.h"

@@ -89,6 +89,8 @@ absl::Status FillIn(const ModelPackage& package, WhisperConfig& config) {
     while (package.weights->Has(fmt::format("decoder/layer_{}/self_attention/linear_0/weight", layers))) ++layers;
     config.alignment_heads = PublishedFor(layers, config.decoder_heads, static_cast<int64_t>(package.tokens.size()));
   }
+  // Retrained models have an empty list, which is none; the reference does not read it.
+  if (config.suppress_ids && config.suppress_ids->empty()) config.suppress_ids.reset();
   if (config.suppress_ids && config.suppress_ids_begin) return absl::OkStatus();
   const auto id_of = [&package](std::string_view text) {
     const auto found = std::ranges::find(package.tokens, text);

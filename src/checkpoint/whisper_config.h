@@ -25,9 +25,9 @@ struct WhisperConfig {
 //   model: Whisper
 //   encoder_heads, decoder_heads, alignment_heads, suppress_ids, suppress_ids_begin
 //
-// Lists that `config` does not state are those of OpenAI's package: symbols that are not spoken and tokens that are not
-// the decoder's to say; nothing at all as the first token; the heads published with the model of as many layers, heads
-// and tokens, or none where there is no such.
+// Lists that `config` does not state, and an empty one of suppress_ids, are those of OpenAI's package: symbols that are
+// not spoken and tokens that are not the decoder's to say; nothing at all as the first token; the heads published with
+// the model of as many layers, heads and tokens, or none where there is no such.
 //
 // preprocessor_config.json, where the directory has one, must describe the features that the weights take.
 // InvalidArgument names the file and the key or token. `source_name` is whose errors the configuration's are.

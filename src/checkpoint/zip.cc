@@ -1,7 +1,6 @@
 #include "checkpoint/zip.h"
 
 #include <algorithm>
-#include <utility>
 
 #include "checkpoint/byte_reader.h"
 #include "checkpoint/printable.h"

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/mutex.h"
+#include "base/seconds.h"
 #include "cli/batch_job.h"
 
 namespace tutti {
@@ -159,7 +160,7 @@ class Run {
     state.bytes_finished += inputs_[index].bytes;
     finished_audio_ms_ += outcome.audio_ms;
     Measure();
-    display_.FileDone(file, outcome.status, static_cast<double>(outcome.audio_ms) / 1000, state);
+    display_.FileDone(file, outcome.status, SecondsOf(outcome.audio_ms), state);
     if (!outcome.status.ok()) {
       failed_.emplace(index, FailedInput{file, outcome.status});
       if (options_.fail_fast) Stop();
@@ -179,10 +180,10 @@ class Run {
 
   // Work in progress is an estimate that may go back when a file ends; what is shown does not.
   void Measure() {
-    const double seconds = static_cast<double>(finished_audio_ms_ + job_.audio_ms_in_progress()) / 1000;
+    const double seconds = SecondsOf(finished_audio_ms_ + job_.audio_ms_in_progress());
     result_.state.audio_seconds =
-        running_ == 0 ? static_cast<double>(finished_audio_ms_) / 1000 : std::max(result_.state.audio_seconds, seconds);
-    result_.state.elapsed_seconds = std::chrono::duration<double>(Clock::now() - started_).count();
+        running_ == 0 ? SecondsOf(finished_audio_ms_) : std::max(result_.state.audio_seconds, seconds);
+    result_.state.elapsed_seconds = SecondsSince(started_);
   }
 
   void Show() {

@@ -4,18 +4,15 @@
 #include <chrono>
 #include <cmath>
 #include <cstddef>
-#include <cstdint>
 #include <latch>
 #include <numbers>
 #include <numeric>
 #include <random>
 #include <thread>
 
-namespace tutti {
+#include "base/seconds.h"
 
-double SecondsSince(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
+namespace tutti {
 
 LoopRate Repeat(int threads, double seconds, const std::function<void(int thread)>& round) {
   std::vector<double> rounds(static_cast<size_t>(threads)), took(static_cast<size_t>(threads));

@@ -1,12 +1,9 @@
 #pragma once
 
-#include <chrono>
 #include <functional>
 #include <vector>
 
 namespace tutti {
-
-double SecondsSince(std::chrono::steady_clock::time_point start);
 
 struct LoopRate {
   double rounds_per_second = 0;  // of all threads together

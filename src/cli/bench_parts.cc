@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "base/seconds.h"
 #include "checkpoint/model_package.h"
 #include "cli/bench_loop.h"
 #include "models/fsmn_vad.h"

@@ -2,13 +2,13 @@
 #include <bit>
 #include <chrono>
 #include <cmath>
-#include <cstring>
 #include <deque>
 #include <functional>
 #include <memory>
 #include <span>
 #include <utility>
 
+#include "base/seconds.h"
 #include "checkpoint/model_package.h"
 #include "cli/bench_parts.h"
 #include "engine/recognizer_impl.h"
@@ -81,7 +81,7 @@ struct Sums {
     latencies.push_back(timings.wall);
     for (const Segment& segment : transcript.segments) {
       const int64_t length_ms = segment.end_ms - segment.start_ms;
-      speech_seconds += static_cast<double>(length_ms) / 1000;
+      speech_seconds += SecondsOf(length_ms);
       if (encoder != nullptr) operations += encoder->Operations(frontend.Rows(length_ms * kRate / 1000));
     }
   }

@@ -2,9 +2,10 @@
 
 #include <fmt/chrono.h>
 
-#include <algorithm>
 #include <ctime>
 #include <nlohmann/json.hpp>
+
+#include "base/seconds.h"
 
 namespace tutti {
 namespace {
@@ -26,14 +27,14 @@ Json ErrorJson(const absl::Status& error) {
 
 double RunSeconds(const JobReport& report) {
   const int64_t end = report.running ? report.now_ms : report.run.last_ms;
-  return static_cast<double>(end - report.run.started_ms) / 1000;
+  return SecondsOf(end - report.run.started_ms);
 }
 
 }  // namespace
 
 double JobReport::x_real_time() const {
   const double seconds = RunSeconds(*this);
-  return seconds > 0 ? static_cast<double>(run.audio_ms) / 1000 / seconds : 0;
+  return seconds > 0 ? SecondsOf(run.audio_ms) / seconds : 0;
 }
 
 double JobReport::seconds_left() const {
@@ -45,7 +46,7 @@ double JobReport::seconds_left() const {
 std::string RenderText(const JobReport& report) {
   std::string text = fmt::format("{}: {} recordings, {} done, {} failed, {} waiting; {:.1f} s of audio\n", report.file,
                                  report.counts.all(), report.counts.done, report.counts.failed, report.counts.waiting,
-                                 static_cast<double>(report.counts.audio_ms) / 1000);
+                                 SecondsOf(report.counts.audio_ms));
   if (report.run.started_ms != 0) {
     const double left = report.seconds_left();
     const std::string_view state = report.running ? "running" : report.run.ended_ms != 0 ? "ended" : "was killed";
@@ -72,13 +73,13 @@ std::string RenderJson(const JobReport& report) {
                {"done", report.counts.done},
                {"failed", report.counts.failed},
                {"waiting", report.counts.waiting},
-               {"audio_seconds", static_cast<double>(report.counts.audio_ms) / 1000},
+               {"audio_seconds", SecondsOf(report.counts.audio_ms)},
                {"run",
                 {{"started", TimeOrNull(report.run.started_ms)},
                  {"ended", TimeOrNull(report.run.ended_ms)},
                  {"done", report.run.done},
                  {"failed", report.run.failed},
-                 {"audio_seconds", static_cast<double>(report.run.audio_ms) / 1000},
+                 {"audio_seconds", SecondsOf(report.run.audio_ms)},
                  {"x_real_time", report.x_real_time()},
                  {"seconds_left", left < 0 ? Json(nullptr) : Json(left)}}},
                {"failed_recordings", std::move(failed)}},
@@ -93,7 +94,7 @@ std::string ExportLine(const JournalRecording& recording, const std::vector<std:
                {"error", ErrorJson(recording.error)},
                {"bytes", recording.file.size < 0 ? Json(nullptr) : Json(recording.file.size)},
                {"sha256", recording.file.sha256.empty() ? Json(nullptr) : Json(recording.file.sha256)},
-               {"audio_seconds", static_cast<double>(recording.audio_ms) / 1000},
+               {"audio_seconds", SecondsOf(recording.audio_ms)},
                {"finished", TimeOrNull(recording.finished_ms)},
                {"output", recording.output}};
   Json results = nullptr;

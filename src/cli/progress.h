@@ -3,7 +3,6 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
-#include <string>
 #include <string_view>
 
 #include "base/status.h"

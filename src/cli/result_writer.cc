@@ -1,6 +1,5 @@
 #include "cli/result_writer.h"
 
-#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>

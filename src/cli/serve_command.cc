@@ -14,6 +14,7 @@
 #include "cli/exit_codes.h"
 #include "cli/isolation_flags.h"
 #include "cli/model_registry.h"
+#include "cli/repair_hint.h"
 #include "cli/usage_error.h"
 #include "pool/forker.h"
 #include "pool/process_pool.h"
@@ -70,7 +71,9 @@ absl::StatusOr<LoadedModel> Load(const ServeOptions& options, const std::string&
     if (!found.ok()) return WithContext(found.status(), "models.vad");
     vad = *found;
   }
-  return LoadModel(options, std::move(name), *model, vad, make);
+  auto loaded = LoadModel(options, std::move(name), *model, vad, make);
+  if (!loaded.ok()) return WithRepairHint(loaded.status(), {*model, vad});
+  return loaded;
 }
 
 std::string GroupOf(const std::string& section) {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/file.h"
+#include "base/seconds.h"
 #include "cli/exit_codes.h"
 
 namespace tutti {
@@ -45,7 +46,7 @@ std::string RenderSummary(const RunSummary& run, const BatchResult& result) {
                    {"done", run.job_counts.done},
                    {"failed", run.job_counts.failed},
                    {"waiting", run.job_counts.waiting},
-                   {"audio_seconds", static_cast<double>(run.job_counts.audio_ms) / 1000}};
+                   {"audio_seconds", SecondsOf(run.job_counts.audio_ms)}};
   }
   if (run.pool) {
     json["pool"] = {

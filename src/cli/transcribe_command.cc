@@ -12,10 +12,12 @@
 #include "cli/machine.h"
 #include "cli/model_registry.h"
 #include "cli/number_check.h"
+#include "cli/repair_hint.h"
 #include "cli/summary.h"
 #include "cli/usage_error.h"
 #include "models/vad_state_machine.h"
 #include "pipeline/formats.h"
+#include "service/search_request.h"
 #include "tutti/recognizer.h"
 
 namespace tutti {
@@ -205,16 +207,17 @@ int TranscribeCommand::Run() const {
                                        .latency = latency_,
                                        .batch_seconds = batch_seconds_,
                                        .queue_seconds = queue_seconds_});
-  if (!made.ok()) return CannotStart(made.status());
+  if (!made.ok()) return CannotStart(WithRepairHint(made.status(), {*model, *vad}));
   Recognizer& recognizer = *made->recognizer;
   if (!interrupt) interrupt.emplace();
   const std::chrono::duration<double> load_time = std::chrono::steady_clock::now() - started;
 
   TranscribeOptions options = batch_.InputOptions();
   options.search = search_.options();
-  if (recognizer.takes_search_options()) {
-    options.search.word_timestamps |= std::ranges::any_of(formats, WantsWordTimes);
+  if (const absl::Status status = CheckSearchOptions(options.search, AbilitiesOf(recognizer)); !status.ok()) {
+    return UsageError(status);  // else each recording would fail with it
   }
+  for (const Format format : formats) AskForTimes(format, recognizer.takes_search_options(), options.search);
   if (vad_flags_.any()) {
     options.vad_options = vad_flags_.Apply(recognizer.default_vad_options());
     if (const absl::Status status = Validate(*options.vad_options); !status.ok()) return UsageError(status);

@@ -10,10 +10,12 @@
 #include <vector>
 
 #include "base/mutex.h"
+#include "base/seconds.h"
 #include "cli/exit_codes.h"
 #include "cli/machine.h"
 #include "cli/model_registry.h"
 #include "cli/number_check.h"
+#include "cli/repair_hint.h"
 #include "cli/speech_text.h"
 #include "cli/summary.h"
 #include "cli/usage_error.h"
@@ -167,11 +169,11 @@ int VadCommand::Run() const {
   // Threads of this process do the work themselves; those of processes are as many as recordings at a time.
   const auto made = isolation_.Create(
       {.model = "", .vad = *model, .threads = by_processes ? batch_.threads() : 1, .decode_threads = 1});
-  if (!made.ok()) return CannotStart(made.status());
+  if (!made.ok()) return CannotStart(WithRepairHint(made.status(), {*model}));
   Recognizer& recognizer = *made->recognizer;
   if (!interrupt) interrupt.emplace();
   const int threads = by_processes ? recognizer.threads() : batch_.threads() > 0 ? batch_.threads() : AvailableCores();
-  const std::chrono::duration<double> load_time = std::chrono::steady_clock::now() - started;
+  const double load_seconds = SecondsSince(started);
 
   VadJobOptions options{.detect = batch_.InputOptions(),
                         .merge_ms = merge_ ? static_cast<int64_t>(merge_length_s_ * 1000) : 0,
@@ -201,7 +203,7 @@ int VadCommand::Run() const {
                    .compute_type = "f32",
                    .threads = threads,
                    .peak_memory_bytes = PeakMemoryBytes(),
-                   .load_seconds = load_time.count(),
+                   .load_seconds = load_seconds,
                    .pool = made->pool != nullptr ? std::optional(made->pool->pool_stats()) : std::nullopt},
                   result, batch_.summary(), *prepared->display);
 }

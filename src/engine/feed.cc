@@ -23,7 +23,9 @@ bool Feed::can_run() const {
 }
 
 bool Feed::waits_for_text() const {
-  return request_->options().search.condition_on_previous_text && !cut_.empty() && !request_->stopped() &&
+  if (cut_.empty() || request_->stopped() || !request_->may_wait_for_segments()) return false;
+  const bool for_text = request_->options().search.condition_on_previous_text;
+  return (for_text || request_->LanguageOf(cut_.front()->channel).code.empty()) &&
          request_->finished_segments() < queued_;
 }
 
@@ -41,6 +43,7 @@ absl::StatusOr<bool> Feed::TryStep(Workspace& workspace) {
     if (request_->options().search.condition_on_previous_text) {
       cut_.front()->previous = request_->TextBefore(cut_.front()->channel);
     }
+    if (request_->may_wait_for_segments()) cut_.front()->language = request_->LanguageOf(cut_.front()->channel);
     const absl::Status pushed = queue_.Push(cut_.front());
     if (absl::IsResourceExhausted(pushed)) return true;
     if (request_->stopped()) return false;
@@ -75,22 +78,22 @@ absl::Status Feed::Open() {
 }
 
 absl::Status Feed::DecodeOn(Workspace& workspace) {
-  pieces_.resize(segmenters_.size());
-  for (std::vector<float>& piece : pieces_) piece.clear();
+  decoded_.resize(segmenters_.size());
+  for (std::vector<float>& samples : decoded_) samples.clear();
   if (sync_points_ != nullptr) sync_points_->At("Feed:decoding " + input_.name());
   {
     CpuTimer timer(recording_.timings.decode);
-    TUTTI_ASSIGN_OR_RETURN(const bool more, decoder_->Read(pieces_));
+    TUTTI_ASSIGN_OR_RETURN(const bool more, decoder_->Read(decoded_));
     ended_ = !more;
   }
-  samples_ += static_cast<int64_t>(pieces_.front().size());
+  samples_ += static_cast<int64_t>(decoded_.front().size());
 
   const double features_before = recording_.timings.features;
   double cpu = 0;
   {
     CpuTimer timer(cpu);
     for (size_t i = 0; i < segmenters_.size(); ++i) {
-      segmenters_[i].Accept(pieces_[i], ended_, workspace, [&](VadSegment segment, std::span<const float> samples) {
+      segmenters_[i].Accept(decoded_[i], ended_, workspace, [&](VadSegment segment, std::span<const float> samples) {
         Cut(segment, static_cast<int>(i), samples);
       });
       if (ended_) CutJoined(static_cast<int>(i));
@@ -126,7 +129,7 @@ void Feed::Queue(std::vector<VadSegment> pieces, int channel, std::span<const fl
     const FeatureExtractor& frontend = *parts_.asr->frontend();
     queued->rows = frontend.Rows(static_cast<int64_t>(samples.size()));
     if (queued->rows == 0) return;  // below 25 ms: nothing to hear
-    queued->batch_rows = parts_.asr->batch_rows(queued->rows, request_->options().search);
+    queued->cost = std::max(queued->rows, parts_.asr->batch_rows(queued->rows, request_->options().search));
     queued->features.reserve(static_cast<size_t>(queued->rows * frontend.width()));
     frontend.Compute(samples, queued->features);
   }
@@ -135,7 +138,7 @@ void Feed::Queue(std::vector<VadSegment> pieces, int channel, std::span<const fl
   queued->channel = channel;
   queued->number = request_->ExpectSegment();
   cut_.push_back(std::move(queued));
-  ReachSyncPoint(sync_points_, "Feeder:segment_cut");
+  ReachSyncPoint(sync_points_, "Feed:segment_cut");
 }
 
 }  // namespace tutti

@@ -53,9 +53,9 @@ class Feed {
   SegmentQueue& queue_;
   SyncPoints* const sync_points_;
 
-  std::unique_ptr<AudioDecoder> decoder_;  // null before the first step
-  std::vector<Segmenter> segmenters_;      // one a channel
-  std::vector<std::vector<float>> pieces_;
+  std::unique_ptr<AudioDecoder> decoder_;    // null before the first step
+  std::vector<Segmenter> segmenters_;        // one a channel
+  std::vector<std::vector<float>> decoded_;  // what the last step decoded, of each channel
   // Stretches of speech that go on as one segment.
   struct Joined {
     std::vector<VadSegment> pieces;

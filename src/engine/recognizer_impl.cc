@@ -61,8 +61,8 @@ absl::Status RecognizerImpl::Start() {
     for (int i = 0; i < (options_.latency ? 1 : options_.threads); ++i) {
       workers_.emplace_back([this] {
         const int64_t batch_rows = RowsIn(BatchSeconds(options_, parts_), parts_);
-        const auto on_segment_done = [this] { feeds_.Wake(); };
-        Worker(parts_, segments_, batch_rows, team_.get(), counts_, on_segment_done, options_.sync_points).Run();
+        const auto on_heard = [this] { feeds_.Wake(); };
+        Worker(parts_, segments_, batch_rows, team_.get(), counts_, on_heard, options_.sync_points).Run();
       });
     }
     // Before there is work: a worker's memory comes from where it is first touched.

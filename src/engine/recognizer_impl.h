@@ -28,7 +28,8 @@ absl::Status CheckTranscribeOptions(const TranscribeOptions& options);
 // workers (network, text) → Request → the caller. RequestTable watches over the whole and ends what is stopped.
 //
 // Sync points, all reached without locks:
-//   Feeder:segment_cut      a decode thread has cut a segment and made its features
+//   Feed:decoding NAME      a decode thread is about to decode more of the input with this name
+//   Feed:segment_cut        a decode thread has cut a segment and made its features
 //   SegmentQueue:pushed     a decode thread has queued a segment
 //   Worker:batch_popped     a worker has taken a batch
 //   Worker:network_done     a worker has the hypotheses and has not handed them back

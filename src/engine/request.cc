@@ -9,6 +9,8 @@
 #include <tuple>
 #include <utility>
 
+#include "base/language_names.h"
+#include "base/seconds.h"
 #include "pipeline/text_join.h"
 
 namespace tutti {
@@ -115,11 +117,23 @@ void Request::AddSegment(int64_t number, std::vector<Segment> parts, double seco
 void Request::Heard(int channel, const Hypothesis& hypothesis) {
   MutexLock lock(mu_);
   previous_text_.Add(channel, hypothesis, options_.search.prompt_reset_on_temperature);
+  if (finds_one_language()) language_.Add(channel, hypothesis);
 }
 
 std::vector<int32_t> Request::TextBefore(int channel) const {
   MutexLock lock(mu_);
   return previous_text_.Of(channel);
+}
+
+bool Request::finds_one_language() const {
+  if (options_.search.multilingual) return false;
+  const std::string code = LanguageCode(options_.search.language);
+  return code.empty() || code == "auto";
+}
+
+SpokenLanguage Request::LanguageOf(int channel) const {
+  MutexLock lock(mu_);
+  return language_.Of(channel);
 }
 
 int64_t Request::finished_segments() const {
@@ -144,7 +158,7 @@ void Request::Relay(int64_t number, Segment segment) {
 }
 
 void Request::Complete(Transcript transcript) {
-  transcript.timings.wall = std::chrono::duration<double>(std::chrono::steady_clock::now() - submitted_).count();
+  transcript.timings.wall = SecondsSince(submitted_);
   Finish(std::move(transcript));
 }
 
@@ -162,7 +176,7 @@ Transcript Request::Assemble() {
   });
   for (const Segment& segment : transcript.segments) AppendText(segment.text, transcript.text);
   TellLanguage(transcript);
-  transcript.timings.wall = std::chrono::duration<double>(std::chrono::steady_clock::now() - submitted_).count();
+  transcript.timings.wall = SecondsSince(submitted_);
   return transcript;
 }
 

@@ -11,6 +11,7 @@
 #include "base/mutex.h"
 #include "base/sync_point.h"
 #include "engine/previous_text.h"
+#include "engine/recording_language.h"
 #include "models/hypothesis.h"
 #include "tutti/recognizer.h"
 
@@ -58,7 +59,7 @@ class Request final : public Transcription {
   // More work on it would be for nothing: cancelled, past its deadline or finished.
   bool stopped() const;
 
-  // For the feeder. Each segment is announced before it is queued, FeedingDone comes after the last.
+  // For its Feed. Each segment is announced before it is queued, FeedingDone comes after the last.
   void Decoded(int64_t audio_ms) TUTTI_EXCLUDES(mu_);
   // Returns the segment's number, from 0.
   int64_t ExpectSegment() TUTTI_EXCLUDES(mu_);
@@ -68,10 +69,13 @@ class Request final : public Transcription {
   // it, in order; `seconds` its share of its batch's time.
   void AddSegment(int64_t number, std::vector<Segment> parts, double seconds) TUTTI_EXCLUDES(mu_);
 
-  // For a search that is told what was said before (SearchOptions::condition_on_previous_text), whose segments follow
-  // one another. A worker says what it heard before it adds the segment.
+  // For a search that is told what was said before (SearchOptions::condition_on_previous_text), or which language is
+  // spoken (no SearchOptions::multilingual): segments follow one another, in the latter case until the language is
+  // known. A worker says what it heard before it adds the segment.
+  bool may_wait_for_segments() const { return options_.search.condition_on_previous_text || finds_one_language(); }
   void Heard(int channel, const Hypothesis& hypothesis) TUTTI_EXCLUDES(mu_);
   std::vector<int32_t> TextBefore(int channel) const TUTTI_EXCLUDES(mu_);
+  SpokenLanguage LanguageOf(int channel) const TUTTI_EXCLUDES(mu_);
   int64_t finished_segments() const TUTTI_EXCLUDES(mu_);
 
   // For an engine that works elsewhere and hands on what it hears of it: instead of all the above.
@@ -86,6 +90,7 @@ class Request final : public Transcription {
   void FailStopped();
 
  private:
+  bool finds_one_language() const;
   bool complete() const TUTTI_REQUIRES(mu_) { return fed_ && finished_segments_ == expected_segments_; }
   Transcript Assemble() TUTTI_REQUIRES(mu_);
   void Report() TUTTI_EXCLUDES(mu_, progress_mu_);
@@ -111,6 +116,7 @@ class Request final : public Transcription {
   Transcript transcript_ TUTTI_GUARDED_BY(mu_);                             // without segments
   std::map<int64_t, std::vector<Segment>> segments_ TUTTI_GUARDED_BY(mu_);  // by number
   PreviousText previous_text_ TUTTI_GUARDED_BY(mu_);
+  RecordingLanguage language_ TUTTI_GUARDED_BY(mu_);
   Progress progress_ TUTTI_GUARDED_BY(mu_);
   // Finished and not yet told to on_segment, by number; empty without one.
   std::map<int64_t, std::vector<Segment>> untold_ TUTTI_GUARDED_BY(mu_);

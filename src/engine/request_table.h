@@ -5,7 +5,6 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <optional>
 #include <set>
 #include <thread>
 #include <utility>
@@ -20,8 +19,8 @@ namespace tutti {
 // The requests that are accepted and not finished: bounds their number, and ends at once those that are cancelled or
 // past their deadline, wherever in the engine they are.
 //
-// Feeders and workers only ever ask a request whether it has stopped; telling its owner is the business of a thread of
-// this table, so that nobody waits for a busy worker to notice, and no callback runs inside Cancel.
+// Decode threads and workers only ever ask a request whether it has stopped; telling its owner is the business of a
+// thread of this table, so that nobody waits for a busy worker to notice, and no callback runs inside Cancel.
 //
 // Thread-safe. Start once, Close before the last reference goes.
 class RequestTable final : public RequestObserver, public std::enable_shared_from_this<RequestTable> {

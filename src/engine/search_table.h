@@ -19,11 +19,14 @@ struct SearchText {
 };
 inline constexpr std::array kSearchTexts = {
     SearchText{"language", &SearchOptions::language, "CODE",
-               "the language that is spoken, as en or zh; the model finds it for each segment where none is given"},
+               "the language that is spoken, as en or zh; the model finds it where none is given"},
     SearchText{"initial_prompt", &SearchOptions::initial_prompt, "TEXT",
                "text that is taken to stand before each segment"},
-    SearchText{"hotwords", &SearchOptions::hotwords, "WORDS", "words to expect, where there is no --initial-prompt"},
+    SearchText{"hotwords", &SearchOptions::hotwords, "WORDS", "words to expect, where there is no --prefix"},
     SearchText{"prefix", &SearchOptions::prefix, "TEXT", "how each segment's text begins"},
+    SearchText{
+        "suppress_tokens", &SearchOptions::suppress_tokens, "ID,…",
+        "tokens that are never taken, besides those that are no text; -1, the default: symbols that nobody says"},
 };
 
 template <typename T>
@@ -84,6 +87,12 @@ inline constexpr std::array kSearchSwitches = {
     SearchSwitch{"condition_on_previous_text", &SearchOptions::condition_on_previous_text,
                  "take each segment's text to stand before the next one's; a recording's segments then wait for each "
                  "other"},
+    SearchSwitch{
+        "multilingual", &SearchOptions::multilingual,
+        "find the language for each segment, as it is by default; =false: the first segment with text has that "
+        "of the whole recording"},
+    SearchSwitch{"suppress_blank", &SearchOptions::suppress_blank,
+                 "no segment begins with its end or a space alone, as it is by default; =false: it may"},
     SearchSwitch{"without_timestamps", &SearchOptions::without_timestamps,
                  "a window of joined speech is one segment, as it is by default; =false: it is divided by times that "
                  "the model makes"},

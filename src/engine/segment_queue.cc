@@ -19,6 +19,12 @@ bool SegmentQueue::Fits(const QueuedSegment& segment) const {
   return rows_ + segment.rows <= share(options_.max_rows) && bytes_ + segment.bytes() <= share(options_.max_bytes);
 }
 
+void SegmentQueue::Count(const QueuedSegment& segment, int64_t times) {
+  rows_ += times * segment.rows;
+  bytes_ += times * segment.bytes();
+  cost_ += times * segment.cost;
+}
+
 absl::Status SegmentQueue::Push(std::unique_ptr<QueuedSegment>& segment) {
   if (segment->request->stopped()) return absl::CancelledError("segment queue: the request has stopped");
   MutexLock lock(mu_);
@@ -28,11 +34,8 @@ absl::Status SegmentQueue::Push(std::unique_ptr<QueuedSegment>& segment) {
                              options_.max_rows, options_.max_bytes);
   }
   auto& line = waiting_[segment->interactive() ? 0 : 1];
-  const int64_t rows = segment->rows, bytes = segment->bytes(), cost = segment->cost();
+  Count(*segment, 1);
   line.push_back(std::move(segment));
-  rows_ += rows;
-  bytes_ += bytes;
-  cost_ += cost;
   pushed_.NotifyOne();
   return absl::OkStatus();
 }
@@ -89,11 +92,11 @@ SegmentQueue::Segments SegmentQueue::TakeBatch(QueuedSegment* next, bool first, 
   Segments batch;
   int64_t left = std::min(budget, cost_ / (idle_workers_ + 1));
   if (idle_workers_ == 0) left = std::min(left, std::max(budget / 8, cost_ / options_.workers));
-  if (next != nullptr && next->interactive() && next->cost() <= budget / 8) {
-    left = std::min(left, next->cost() + budget / 8);
+  if (next != nullptr && next->interactive() && next->cost <= budget / 8) {
+    left = std::min(left, next->cost + budget / 8);
   }
-  for (; next != nullptr && ((first && batch.empty()) || next->cost() <= left); next = Front(dropped)) {
-    left -= next->cost();
+  for (; next != nullptr && ((first && batch.empty()) || next->cost <= left); next = Front(dropped)) {
+    left -= next->cost;
     batch.push_back(TakeFront());
   }
   return batch;
@@ -113,9 +116,7 @@ std::unique_ptr<QueuedSegment> SegmentQueue::TakeFront() {
   auto& line = waiting_[waiting_[0].empty() ? 1 : 0];
   std::unique_ptr<QueuedSegment> segment = std::move(line.front());
   line.pop_front();
-  rows_ -= segment->rows;
-  bytes_ -= segment->bytes();
-  cost_ -= segment->cost();
+  Count(*segment, -1);
   return segment;
 }
 
@@ -126,11 +127,7 @@ void SegmentQueue::DropStopped() {
     for (auto& line : waiting_) {
       const auto kept =
           std::stable_partition(line.begin(), line.end(), [](const auto& s) { return !s->request->stopped(); });
-      for (auto it = kept; it != line.end(); ++it) {
-        rows_ -= (*it)->rows;
-        bytes_ -= (*it)->bytes();
-        cost_ -= (*it)->cost();
-      }
+      for (auto it = kept; it != line.end(); ++it) Count(**it, -1);
       std::move(kept, line.end(), std::back_inserter(dropped));
       line.erase(kept, line.end());
     }

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdint>
@@ -23,19 +22,19 @@ struct QueuedSegment {
   int64_t number = 0;              // what Request::ExpectSegment returned
   std::vector<VadSegment> pieces;  // of the recording, joined; one at least, in order
   int channel = 0;
-  int64_t rows = 0;                    // LFR frames, 60 ms each
-  int64_t batch_rows = 0;              // what it counts as in a batch, where that is more than rows
+  int64_t rows = 0;                    // of features
+  int64_t cost = 0;                    // what it counts as in a batch: rows, or more where the model fills it up
   std::vector<float> features;         // [rows, width]
   std::vector<int32_t> previous = {};  // ids of the text that stands before it, where the search is told so
+  SpokenLanguage language = {};        // the recording's, where it has one and that is known
 
-  int64_t cost() const { return std::max(rows, batch_rows); }
   int64_t bytes() const { return static_cast<int64_t>(features.size() * sizeof(float)); }
   bool interactive() const { return request->options().priority == Priority::kInteractive; }
 };
 
 struct SegmentQueueOptions {
   // Waiting audio beyond either makes Push fail.
-  int64_t max_rows = 10'000;  // LFR frames, 60 ms each
+  int64_t max_rows = 10'000;
   int64_t max_bytes = int64_t{256} << 20;
   // Threads that will call PopBatch: none takes more than its share of what waits.
   int64_t workers = 1;
@@ -73,8 +72,7 @@ class SegmentQueue {
   //   that it is not kept waiting by its company;
   // - when other workers are waiting too: each takes its share;
   // - when less than a budget for each worker waits: its share, so that at the end of a job they end together; but
-  // never
-  //   less than an eighth of the budget, below which batches are inefficient.
+  //   never less than an eighth of the budget, below which batches are inefficient.
   // Empty only after Close. `on_idle`, if any, is called once, without locks, when nothing has come for `patience`.
   std::vector<std::unique_ptr<QueuedSegment>> PopBatch(int64_t budget, const std::function<void()>& on_idle = nullptr)
       TUTTI_EXCLUDES(mu_);
@@ -98,6 +96,8 @@ class SegmentQueue {
   using Segments = std::vector<std::unique_ptr<QueuedSegment>>;
 
   bool Fits(const QueuedSegment& segment) const TUTTI_REQUIRES(mu_);
+  // Adds it to the sums, `times` 1 or -1.
+  void Count(const QueuedSegment& segment, int64_t times) TUTTI_REQUIRES(mu_);
   // Waits for something to be pushed or the queue to close; false when `deadline`, if any, passes first.
   bool WaitForPush(std::optional<std::chrono::steady_clock::time_point> deadline) TUTTI_REQUIRES(mu_);
   // The segment to hand out next, null when there is none; moves stopped ones on the way to `dropped`.

@@ -44,8 +44,8 @@ void Worker::Admit(std::span<const Live> some) {
   utterances_.clear();
   for (const Live& one : some) {
     const QueuedSegment& segment = *one.segment;
-    utterances_.push_back(
-        {one.id, segment.features.data(), segment.rows, &segment.request->options().search, segment.previous});
+    utterances_.push_back({one.id, segment.features.data(), segment.rows, &segment.request->options().search,
+                           segment.previous, segment.language.code});
   }
   decoding_->Admit(utterances_, workspace_);
 }
@@ -68,7 +68,7 @@ void Worker::Step() {
   for (size_t i = 0; i < finished_.size(); ++i) {
     const auto one = find(finished_[i].id);
     Request& request = *one->segment->request;
-    const bool is_waited_for = request.options().search.condition_on_previous_text;
+    const bool is_waited_for = request.may_wait_for_segments();
     if (segments[i].ok()) {
       if (is_waited_for) request.Heard(one->segment->channel, *finished_[i].hypothesis);
       request.AddSegment(one->segment->number, *std::move(segments[i]), one->seconds);
@@ -103,7 +103,7 @@ void Worker::Attempt(const std::function<void()>& work) {
   if (helped) team_->TakeBack(workspace_);
   counts_.network_us += static_cast<int64_t>(seconds * 1e6);
   for (Live& one : live_) {
-    one.seconds += seconds * static_cast<double>(one.segment->cost()) / static_cast<double>(std::max<int64_t>(cost, 1));
+    one.seconds += seconds * static_cast<double>(one.segment->cost) / static_cast<double>(std::max<int64_t>(cost, 1));
   }
   if (!done.ok()) RunOneByOne(done);
 }
@@ -128,7 +128,7 @@ void Worker::RunOneByOne(const absl::Status& why) {
 
 int64_t Worker::live_cost() const {
   int64_t cost = 0;
-  for (const Live& one : live_) cost += one.segment->cost();
+  for (const Live& one : live_) cost += one.segment->cost;
   return cost;
 }
 
@@ -165,7 +165,8 @@ std::vector<Segment> Worker::ToSegments(const QueuedSegment& queued, const Hypot
     segment.compression_ratio = hypothesis.compression_ratio;
     segment.temperature = hypothesis.temperature;
     segment.language = hypothesis.language;
-    segment.language_probability = hypothesis.language_probability;
+    segment.language_probability =
+        queued.language.code.empty() ? hypothesis.language_probability : queued.language.probability;
   }
   return segments;
 }

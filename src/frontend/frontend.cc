@@ -110,7 +110,7 @@ void Frontend::ComputeFbank(std::span<const float> samples, std::vector<float>& 
   LogMelEnergies(*tables_, samples.data(), count, frames.data() + used);
 }
 
-void Frontend::Stack(const float* frames, int64_t first, int64_t total, int64_t i, float* row) const {
+void Frontend::StackRow(const float* frames, int64_t first, int64_t total, int64_t i, float* row) const {
   for (int64_t j = 0; j < options_.lfr_m; ++j) {
     const int64_t frame = std::clamp<int64_t>(i * options_.lfr_n + j - left(), 0, total - 1);
     const float* in = frames + (frame - first) * options_.mels;
@@ -119,10 +119,6 @@ void Frontend::Stack(const float* frames, int64_t first, int64_t total, int64_t 
   const float* shift = cmvn_.shift.data();
   const float* scale = cmvn_.scale.data();
   for (size_t c = 0; c < cmvn_.shift.size(); ++c) row[c] = (row[c] + shift[c]) * scale[c];
-}
-
-void Frontend::StackRow(const float* frames, int64_t count, int64_t i, float* row) const {
-  Stack(frames, 0, count, i, row);
 }
 
 void Frontend::Compute(std::span<const float> samples, std::vector<float>& rows) const {
@@ -140,7 +136,7 @@ void Frontend::Compute(std::span<const float> samples, std::vector<float>& rows)
     const int64_t first = std::clamp<int64_t>(row * options_.lfr_n - left(), 0, total - 1);
     const int64_t last = std::clamp<int64_t>((end - 1) * options_.lfr_n + options_.lfr_m - 1 - left(), 0, total - 1);
     LogMelEnergies(*tables_, samples.data() + first * options_.frame_shift, last + 1 - first, frames.data());
-    for (int64_t i = row; i < end; ++i) Stack(frames.data(), first, total, i, out + i * width());
+    for (int64_t i = row; i < end; ++i) StackRow(frames.data(), first, total, i, out + i * width());
   }
 }
 
@@ -180,7 +176,7 @@ void FrontendStream::Emit(int64_t end, int64_t total, std::vector<float>& rows) 
   size_t out = rows.size();
   rows.resize(out + static_cast<size_t>((end - next_row_) * width));
   for (; next_row_ < end; ++next_row_, out += static_cast<size_t>(width)) {
-    frontend_->Stack(frames_.data(), first_frame_, total, next_row_, rows.data() + out);
+    frontend_->StackRow(frames_.data(), first_frame_, total, next_row_, rows.data() + out);
   }
   const int64_t needed = std::clamp<int64_t>(next_row_ * options.lfr_n - frontend_->left(), first_frame_, total);
   frames_.erase(frames_.begin(), frames_.begin() + (needed - first_frame_) * options.mels);

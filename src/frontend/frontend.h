@@ -51,15 +51,14 @@ class Frontend final : public FeatureExtractor {
   // Appends Frames(samples.size()) rows of `mels` log energies: the filter bank alone.
   void ComputeFbank(std::span<const float> samples, std::vector<float>& frames) const;
 
-  // Row i of the LFR of `frames` [count, mels] with CMVN (spec §2.2), written to `row` [width()].
-  void StackRow(const float* frames, int64_t count, int64_t i, float* row) const;
+  // Row i of the LFR with CMVN (spec §2.2) of a recording of `total` frames, of which `frames` holds those that the row
+  // needs, from frame `first` on; written to `row` [width()].
+  void StackRow(const float* frames, int64_t first, int64_t total, int64_t i, float* row) const;
 
  private:
   friend class FrontendStream;
   Frontend(const FrontendOptions& options, Cmvn cmvn);
 
-  // Row i of a recording of `total` frames, of which `frames` holds those that the row needs, from frame `first` on.
-  void Stack(const float* frames, int64_t first, int64_t total, int64_t i, float* row) const;
   int64_t left() const { return (options_.lfr_m - 1) / 2; }  // frames of a row before its own
 
   const FrontendOptions options_;

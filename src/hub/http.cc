@@ -75,8 +75,14 @@ size_t OnBody(char* data, size_t size, size_t count, void* user) {
   return transfer.status.ok() ? piece.size() : 0;
 }
 
-absl::Status Failure(CURLcode code, const std::string& url, const char* detail) {
-  const std::string reason = detail[0] != '\0' ? detail : curl_easy_strerror(code);
+absl::Status Failure(CURL* curl, CURLcode code, const std::string& url, const char* detail,
+                     std::chrono::seconds stall_timeout) {
+  std::string reason = detail[0] != '\0' ? detail : curl_easy_strerror(code);
+  curl_off_t connected_us = 0;
+  curl_easy_getinfo(curl, CURLINFO_PRETRANSFER_TIME_T, &connected_us);
+  if (code == CURLE_OPERATION_TIMEDOUT && connected_us > 0) {
+    reason = fmt::format("takes connections, but sent nothing for {} s", stall_timeout.count());
+  }
   const std::string message = fmt::format("{}: {}", ShownUrl(url), reason);
   switch (code) {
     case CURLE_OPERATION_TIMEDOUT:
@@ -147,6 +153,7 @@ absl::Status HttpClient::Get(const HttpGet& get, const std::function<absl::Statu
   curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);  // bytes a second
   curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, static_cast<long>(options_.stall_timeout.count()));
   curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(curl, CURLOPT_QUICK_EXIT, 1L);  // else it waits for a name server as long as the system does
   curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, detail.data());
   curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, OnBody);
   curl_easy_setopt(curl, CURLOPT_WRITEDATA, &transfer);
@@ -160,7 +167,7 @@ absl::Status HttpClient::Get(const HttpGet& get, const std::function<absl::Statu
 
   const CURLcode code = curl_easy_perform(curl);
   if (!transfer.status.ok()) return transfer.status;
-  if (code != CURLE_OK) return Failure(code, get.url, detail.data());
+  if (code != CURLE_OK) return Failure(curl, code, get.url, detail.data(), options_.stall_timeout);
   return transfer.begun ? absl::OkStatus() : Begin(transfer);  // no body, no piece
 }
 

@@ -21,6 +21,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::chrono::milliseconds kLockPoll(200);
+constexpr std::string_view kHintWithoutNetwork =
+    "Is there a network? A proxy is named by https_proxy, mirrors by HF_ENDPOINT, MODELSCOPE_DOMAIN and PIP_INDEX_URL";
 
 // Where the model lies when it comes from this source. A registered model has one place, whatever the source.
 std::string FolderName(const ModelSpec& spec, const ModelSource& source) {
@@ -139,7 +141,7 @@ std::optional<ModelCache::Pulled> ModelCache::FindWhole(const ModelSpec& spec) c
 absl::StatusOr<ModelCache::Pulled> ModelCache::Pull(const ModelSpec& spec, const Listener& listener) {
   if (spec.sources.empty()) return InvalidArgument("{}: the registry has no source to pull it from", spec.name);
   std::vector<std::string> failures;
-  bool data_loss = false;
+  bool data_loss = false, reached = false;
   for (const ModelSource& source : spec.sources) {
     const std::string name = FolderName(spec, source);
     const std::string pulling = (fs::path(folder_) / ".pull" / name).string();
@@ -147,7 +149,8 @@ absl::StatusOr<ModelCache::Pulled> ModelCache::Pull(const ModelSpec& spec, const
     TUTTI_RETURN_IF_ERROR(MakeFolders(pulling));
     TUTTI_ASSIGN_OR_RETURN(const auto lock, TakeLock(pulling + "/pull", spec.name, listener));
     if (auto there = FindWhole(spec)) return *std::move(there);
-    if (std::error_code error; fs::exists(fs::path(target) / kManifestName, error)) {
+    std::error_code error;
+    if (&source == &spec.sources.front() && fs::exists(fs::path(target) / kManifestName, error)) {
       listener.say(fmt::format("{}: is damaged; fetching it again", target));
     }
     listener.say(fmt::format("{}: from {}", spec.name, source.Text()));
@@ -157,11 +160,13 @@ absl::StatusOr<ModelCache::Pulled> ModelCache::Pull(const ModelSpec& spec, const
       return Pulled{.directory = target, .manifest = *std::move(manifest)};
     }
     data_loss = data_loss || absl::IsDataLoss(manifest.status());
+    reached = reached || !(absl::IsUnavailable(manifest.status()) || absl::IsDeadlineExceeded(manifest.status()));
     failures.push_back(fmt::format("{}: {}", source.Text(), Message(manifest.status())));
     if (absl::IsResourceExhausted(manifest.status())) break;  // a full disk is full for all
     if (&source != &spec.sources.back()) listener.say(failures.back());
   }
-  const std::string message = fmt::format("{}: cannot be pulled. {}", spec.name, fmt::join(failures, ". "));
+  std::string message = fmt::format("{}: cannot be pulled. {}", spec.name, fmt::join(failures, ". "));
+  if (!reached) message += fmt::format(". {}", kHintWithoutNetwork);
   return data_loss ? absl::DataLossError(message) : absl::UnavailableError(message);
 }
 

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -25,6 +26,7 @@ class Decoding {
     int64_t rows = 0;
     const SearchOptions* options = nullptr;  // outlives it
     std::span<const int32_t> previous = {};  // ids of the text that stands before it
+    std::string_view language = {};          // the recording's, where the options leave it to be found
   };
   struct Finished {
     int64_t id = 0;
@@ -33,7 +35,7 @@ class Decoding {
 
   virtual ~Decoding() = default;
 
-  // Takes utterances in; their features and previous ids are read during the call only.
+  // Takes utterances in; their features, previous ids and language are read during the call only.
   virtual void Admit(std::span<const Utterance> utterances, Workspace& workspace) = 0;
   // Goes on with all of them; appends those that have ended.
   virtual void Step(Workspace& workspace, std::vector<Finished>& finished) = 0;

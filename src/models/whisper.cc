@@ -1,6 +1,7 @@
 #include "models/whisper.h"
 
 #include <algorithm>
+#include <charconv>
 #include <string>
 #include <utility>
 #include <vector>
@@ -54,8 +55,46 @@ Whisper::Whisper(WhisperPackage package, WhisperVocabulary vocabulary, std::shar
       encoder_(std::move(encoder)),
       decoder_(std::move(decoder)) {}
 
-absl::StatusOr<WhisperDecodeOptions> Whisper::Translate(const SearchOptions& options,
-                                                        std::span<const int32_t> previous) const {
+absl::StatusOr<std::vector<int32_t>> Whisper::TextBefore(const SearchOptions& options,
+                                                         std::span<const int32_t> previous) const {
+  // Half of the decoder's positions, as the reference has it: of hotwords the first count, of text the last.
+  const auto most = static_cast<size_t>(package_.sizes.decoder_positions / 2 - 1);
+  TUTTI_ASSIGN_OR_RETURN(auto text, EncodeWords(package_.bpe, "initial_prompt", options.initial_prompt));
+  text.insert(text.end(), previous.begin(), previous.end());
+  TUTTI_ASSIGN_OR_RETURN(auto before, EncodeWords(package_.bpe, "hotwords", options.hotwords));
+  if (!options.prefix.empty()) before.clear();
+  before.resize(std::min(most, before.size()));
+  before.insert(before.end(), text.end() - static_cast<std::ptrdiff_t>(std::min(most, text.size())), text.end());
+  if (!before.empty()) before.insert(before.begin(), package_.tokens.start_of_previous);
+  return before;
+}
+
+absl::StatusOr<std::vector<int32_t>> Whisper::Suppressed(std::string_view ids) const {
+  constexpr int32_t kSymbols = -1;
+  std::vector<int32_t> suppressed;
+  if (ids.empty()) return suppressed;
+  while (true) {
+    int32_t id = 0;
+    const std::string_view one = ids.substr(0, ids.find(','));
+    const auto [end, error] = std::from_chars(one.data(), one.data() + one.size(), id);
+    if (error != std::errc() || end != one.data() + one.size() || id < kSymbols || id >= vocabulary_.vocabulary) {
+      return InvalidArgument("suppress_tokens: \"{}\", expected -1 for symbols or tokens from 0 to {}", one,
+                             vocabulary_.vocabulary - 1);
+    }
+    suppressed.push_back(id);
+    if (one.size() == ids.size()) break;
+    ids.remove_prefix(one.size() + 1);
+  }
+  if (std::erase(suppressed, kSymbols) > 0) {
+    suppressed.insert(suppressed.end(), vocabulary_.suppress.begin(), vocabulary_.suppress.end());
+  }
+  suppressed.push_back(vocabulary_.start);
+  for (int32_t id = vocabulary_.translate; id <= vocabulary_.no_speech; ++id) suppressed.push_back(id);
+  return suppressed;
+}
+
+absl::StatusOr<WhisperDecodeOptions> Whisper::Translate(const SearchOptions& options, std::span<const int32_t> previous,
+                                                        std::string_view spoken) const {
   constexpr size_t kMostTemperatures = 16;
   if (options.temperature.empty() || options.temperature.size() > kMostTemperatures) {
     return InvalidArgument("temperature: {} of them, expected 1 to {}", options.temperature.size(), kMostTemperatures);
@@ -66,21 +105,11 @@ absl::StatusOr<WhisperDecodeOptions> Whisper::Translate(const SearchOptions& opt
   TUTTI_RETURN_IF_ERROR(WhisperWindows::Check(options.window_seconds));
   WhisperDecodeOptions decode;
   const WhisperTokens& tokens = package_.tokens;
-  const std::string_view option = options.initial_prompt.empty() ? "hotwords" : "initial_prompt";
-  TUTTI_ASSIGN_OR_RETURN(
-      auto before,
-      EncodeWords(package_.bpe, option, options.initial_prompt.empty() ? options.hotwords : options.initial_prompt));
-  before.insert(before.end(), previous.begin(), previous.end());
-  if (!before.empty()) {
-    // Half of the decoder's positions, as the reference has it; the last words count.
-    const auto most = static_cast<size_t>(package_.sizes.decoder_positions / 2 - 1);
-    decode.prompt.push_back(tokens.start_of_previous);
-    decode.prompt.insert(decode.prompt.end(), before.end() - static_cast<std::ptrdiff_t>(std::min(most, before.size())),
-                         before.end());
-  }
+  TUTTI_ASSIGN_OR_RETURN(decode.prompt, TextBefore(options, previous));
   decode.prompt.push_back(tokens.start);
-  const std::string code = LanguageCode(options.language);
-  const bool any_language = code.empty() || code == "auto";
+  std::string code = LanguageCode(options.language);
+  if (code.empty() || code == "auto") code = spoken;
+  const bool any_language = code.empty();
   if (package_.is_multilingual) {
     decode.detect_language = any_language;
     const WhisperLanguage* language = any_language ? &package_.languages.front() : package_.FindLanguage(code);
@@ -107,7 +136,8 @@ absl::StatusOr<WhisperDecodeOptions> Whisper::Translate(const SearchOptions& opt
     decode.max_length =
         std::min(decode.max_length, static_cast<int64_t>(decode.prompt.size()) + options.max_new_tokens);
   }
-  decode.rules.suppress = vocabulary_.suppress;
+  TUTTI_ASSIGN_OR_RETURN(decode.rules.suppress, Suppressed(options.suppress_tokens));
+  decode.rules.suppress_blank = options.suppress_blank;
   decode.rules.repetition_penalty = options.repetition_penalty;
   decode.rules.no_repeat_ngram_size = options.no_repeat_ngram_size;
   return decode;

@@ -25,10 +25,10 @@ namespace tutti {
 // times inside a window or not, as faster-whisper's batched pipeline has it.
 class Whisper final : public AsrModel {
  public:
-  // Measured with whisper-base on the Asterisk calls (docs/models.md). Narrower networks round away more; none was
-  // measured.
+  // Measured with whisper-base and whisper-tiny.en on the Asterisk calls (docs/models.md). Narrower networks round away
+  // more; none was measured.
   static constexpr AccuracyGuard Guard(int64_t width) {
-    return width < 512 ? AccuracyGuard{} : AccuracyGuard{.bf16 = true, .int8 = true};
+    return width < 384 ? AccuracyGuard{} : AccuracyGuard{.bf16 = true, .int8 = true};
   }
 
   static absl::StatusOr<std::shared_ptr<const Whisper>> Load(const ModelPackage& package, const WeightSource& source,
@@ -60,16 +60,21 @@ class Whisper final : public AsrModel {
   const WhisperPackage& package() const { return package_; }
   WhisperWindows windows() const { return WhisperWindows(2 * package_.sizes.encoder_positions); }
 
-  // What the decoder is told and asked, with `previous` as the text before. InvalidArgument names the option and what
-  // it may be.
-  absl::StatusOr<WhisperDecodeOptions> Translate(const SearchOptions& options,
-                                                 std::span<const int32_t> previous = {}) const;
+  // What the decoder is told and asked, with `previous` as the text before; `spoken` is the language where the options
+  // leave it to be found and it is known. InvalidArgument names the option and what it may be.
+  absl::StatusOr<WhisperDecodeOptions> Translate(const SearchOptions& options, std::span<const int32_t> previous = {},
+                                                 std::string_view spoken = {}) const;
   // The code of the language that was found, or for another token that of the one that was given.
   std::string LanguageOf(int32_t language, const SearchOptions& options) const;
   // The words of tokens, without what is none and without spaces around them.
   std::string PlainText(std::span<const int32_t> tokens) const;
 
  private:
+  // [start of previous, hotwords, text before], or nothing.
+  absl::StatusOr<std::vector<int32_t>> TextBefore(const SearchOptions& options,
+                                                  std::span<const int32_t> previous) const;
+  absl::StatusOr<std::vector<int32_t>> Suppressed(std::string_view ids) const;
+
   Whisper(WhisperPackage package, WhisperVocabulary vocabulary, std::shared_ptr<const LogMel> features,
           WhisperEncoder encoder, WhisperDecoder decoder);
 

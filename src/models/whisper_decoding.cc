@@ -12,15 +12,22 @@
 namespace tutti {
 namespace {
 
-// Of one worker's hypotheses. A window's five beams of whisper-base can come to 25 MiB.
-constexpr int64_t kMaxCacheBytes = int64_t{256} << 20;
 // Windows that run through the encoder together; their rows do not share products beyond a row block anyway.
 constexpr size_t kGroup = 2;
 
 }  // namespace
 
 WhisperDecoding::WhisperDecoding(const Whisper& model)
-    : model_(model), batch_(model.decoder(), model.vocabulary(), kMaxCacheBytes) {}
+    : model_(model),
+      batch_(model.decoder(), model.vocabulary(),
+             MaxCacheBytes(model.decoder().dims().decoder_layers, model.decoder().dims().width,
+                           model.decoder().dims().text_positions)) {}
+
+int64_t WhisperDecoding::MaxCacheBytes(int64_t layers, int64_t width, int64_t text_positions) {
+  constexpr int64_t kLeast = int64_t{256} << 20, kWindows = 4, kBeams = 5, kPromptTokens = 16;
+  const int64_t pages = KvPool::PagesFor(kBeams, text_positions / 2 + kPromptTokens);
+  return std::max(kLeast, kWindows * pages * KvPool(layers, width, 0).page_bytes());
+}
 
 void WhisperDecoding::Admit(std::span<const Utterance> utterances, Workspace& workspace) {
   for (; !utterances.empty(); utterances = utterances.subspan(std::min(kGroup, utterances.size()))) {
@@ -43,10 +50,10 @@ void WhisperDecoding::Encode(std::span<const Utterance> group, Workspace& worksp
   float* encoded = scope.Floats(rows * dims.width);
   model_.encoder().Run({starts, dims.mels, offsets}, windows, workspace, encoded);
   for (size_t i = 0; i < group.size(); ++i) {
-    const auto& [id, features, frames, options, previous] = group[i];
+    const auto& [id, features, frames, options, previous, language] = group[i];
     const int64_t own = WhisperEncoder::Rows(windows[i]);
-    absl::StatusOr<WhisperDecodeOptions> decode = model_.Translate(*options, previous);
-    Live& live = live_.emplace_back(Live{id, frames, options, nullptr});
+    absl::StatusOr<WhisperDecodeOptions> decode = model_.Translate(*options, previous, language);
+    Live& live = live_.emplace_back(Live{id, frames, options, std::string(language), nullptr});
     if (decode.ok()) {
       live.fallback = std::make_unique<WhisperFallback>(
           *options, *std::move(decode), model_.vocabulary().start,
@@ -83,14 +90,15 @@ void WhisperDecoding::Step(Workspace& workspace, std::vector<Finished>& finished
       waiting_.push_front({id, fallback.decode(), std::move(memory)});
       continue;
     }
-    Hypothesis hypothesis = ToHypothesis(*live->options, fallback);
+    Hypothesis hypothesis = ToHypothesis(*live);
     AddTimes(model_, memory, live->frames, *live->options, workspace, hypothesis);
     finished.push_back({id, std::move(hypothesis)});
     live_.erase(live);
   }
 }
 
-Hypothesis WhisperDecoding::ToHypothesis(const SearchOptions& options, WhisperFallback& fallback) const {
+Hypothesis WhisperDecoding::ToHypothesis(const Live& live) const {
+  WhisperFallback& fallback = *live.fallback;
   WhisperFallback::Found found = fallback.TakeBest();
   const float mean = found.sequence.mean_log_prob();
   Hypothesis hypothesis;
@@ -98,7 +106,7 @@ Hypothesis WhisperDecoding::ToHypothesis(const SearchOptions& options, WhisperFa
   hypothesis.no_speech_prob = fallback.no_speech_prob();
   hypothesis.compression_ratio = found.compression_ratio;
   hypothesis.temperature = fallback.temperature();
-  hypothesis.language = model_.LanguageOf(fallback.language(), options);
+  hypothesis.language = live.language.empty() ? model_.LanguageOf(fallback.language(), *live.options) : live.language;
   hypothesis.language_probability = fallback.language() < 0 ? 1 : fallback.language_prob();
   if (found.is_silence) return hypothesis;
   hypothesis.ids = std::move(found.sequence.tokens);

@@ -4,6 +4,7 @@
 #include <deque>
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "models/decoding.h"
@@ -24,6 +25,11 @@ class WhisperDecoding final : public Decoding {
   // `model` outlives it.
   explicit WhisperDecoding(const Whisper& model);
 
+  // Of the keys and values of one worker's hypotheses at most: room for nine windows of whisper-base, of 30 MiB each
+  // where five beams are as long as they can be; with larger models for four. Windows that wait are encoded, and their
+  // encoding is larger than the keys and values of most texts.
+  static int64_t MaxCacheBytes(int64_t layers, int64_t width, int64_t text_positions);
+
   void Admit(std::span<const Utterance> utterances, Workspace& workspace) override;
   void Step(Workspace& workspace, std::vector<Finished>& finished) override;
   void Remove(int64_t id) override;
@@ -36,6 +42,7 @@ class WhisperDecoding final : public Decoding {
     int64_t id;
     int64_t frames;  // of features
     const SearchOptions* options;
+    std::string language;                       // as Utterance has it
     std::unique_ptr<WhisperFallback> fallback;  // null where the model cannot serve the options
   };
   struct Waiting {
@@ -49,7 +56,7 @@ class WhisperDecoding final : public Decoding {
   void LetIn(std::vector<Finished>& finished);
   void Forget(int64_t id);
   // What the searches found: no text where the decoder itself takes the window for silence.
-  Hypothesis ToHypothesis(const SearchOptions& options, WhisperFallback& fallback) const;
+  Hypothesis ToHypothesis(const Live& live) const;
 
   const Whisper& model_;
   WhisperBatch batch_;

@@ -161,6 +161,10 @@ std::string_view Extension(Format format) {
   return "";
 }
 
+void AskForTimes(Format format, bool takes_search_options, SearchOptions& search) {
+  search.word_timestamps |= takes_search_options && (format == Format::kSrt || format == Format::kVtt);
+}
+
 std::string Render(const Transcript& transcript, Format format, bool with_timings) {
   switch (format) {
     case Format::kTxt:

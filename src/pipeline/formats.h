@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "tutti/search_options.h"
 #include "tutti/transcript.h"
 
 namespace tutti {
@@ -15,8 +16,9 @@ enum class Format { kTxt, kJson, kJsonl, kSrt, kVtt, kTsv };
 absl::StatusOr<Format> ParseFormat(std::string_view name);  // "txt", "json", …
 std::string_view Extension(Format format);                  // without the dot
 
-// Whether the format is one of cues, which are cut between words that have times.
-constexpr bool WantsWordTimes(Format format) { return format == Format::kSrt || format == Format::kVtt; }
+// Adds to `search` what the format needs of a model that `takes_search_options`: cues are cut between words, so these
+// have times.
+void AskForTimes(Format format, bool takes_search_options, SearchOptions& search);
 
 // The whole text of an output file, ending in a newline unless empty. JSON follows docs/transcript.schema.json;
 // `with_timings` false leaves out what differs between two runs.

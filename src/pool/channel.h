@@ -27,7 +27,6 @@ class Channel {
 
   explicit operator bool() const { return static_cast<bool>(fd_); }
   int fd() const { return fd_.get(); }
-  UniqueFd TakeFd() { return std::move(fd_); }
   void Close() { fd_.Reset(); }
 
   // Waits for room, or with `wait` false gives ResourceExhausted. Unavailable when the other end is gone,

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/seconds.h"
+
 namespace tutti {
 namespace {
 
@@ -72,7 +74,7 @@ void HandOut::TakeBack(int64_t worker, int64_t id) {
 void HandOut::Finished(int64_t worker, int64_t id, int64_t audio_ms) {
   if (by_worker_[worker].erase(id) == 0) return;
   if (const int64_t bytes = recordings_.at(id).bytes; audio_ms > 0 && bytes > 0) {
-    heard_seconds_ += static_cast<double>(audio_ms) / 1000;
+    heard_seconds_ += SecondsOf(audio_ms);
     heard_bytes_ += bytes;
     seconds_per_byte_ = heard_seconds_ / static_cast<double>(heard_bytes_);
   }

@@ -52,6 +52,7 @@ void Fields(Archive& a, SearchOptions& m) {
   a(m.initial_prompt), a(m.hotwords), a(m.prefix), a(m.max_new_tokens);
   a(m.condition_on_previous_text), a(m.prompt_reset_on_temperature);
   a(m.window_seconds), a(m.without_timestamps), a(m.word_timestamps);
+  a(m.multilingual), a(m.suppress_tokens), a(m.suppress_blank);
 }
 template <typename Archive>
 void Fields(Archive& a, TranscribeOptions& m) {

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/print.h"
+#include "base/seconds.h"
 #include "engine/audio_input.h"
 
 namespace tutti {
@@ -33,11 +34,10 @@ HandOutOptions ForHandOut(const PoolOptions& options) {
 
 // What a recording did to its process, and how far it was then.
 std::string DescribeDeath(const std::string& how, const Progress& at, int attempts) {
-  const std::string stage =
-      at.audio_ms_decoded == 0
-          ? "before any of it was decoded"
-          : fmt::format("with {:.1f} s of it decoded and {} of {} segments recognised",
-                        static_cast<double>(at.audio_ms_decoded) / 1000, at.segments_done, at.segments_found);
+  const std::string stage = at.audio_ms_decoded == 0
+                                ? "before any of it was decoded"
+                                : fmt::format("with {:.1f} s of it decoded and {} of {} segments recognised",
+                                              SecondsOf(at.audio_ms_decoded), at.segments_done, at.segments_found);
   return fmt::format("its process {} {}, as in all of {} attempts with no other recording beside it", how, stage,
                      attempts);
 }
@@ -59,7 +59,10 @@ Supervisor::Supervisor(ChildProcess nursery, NurseryReady models, const PoolOpti
 
 void Supervisor::Add(std::shared_ptr<Request> request, AudioInput input, bool only_speech) {
   MutexLock lock(mu_);
-  inbox_.push_back({std::move(request), std::move(input), only_speech});
+  Job& job = inbox_.emplace_back();
+  job.request = std::move(request);
+  job.input = std::move(input);
+  job.only_speech = only_speech;
   eventfd_write(wake_.get(), 1);
 }
 
@@ -87,7 +90,7 @@ void Supervisor::Publish() {
     if (worker.takes_jobs()) stats_.pids.push_back(worker.pid);
   }
   if (stats_.start_seconds == 0 && stats_.pids.size() == slots_.size()) {
-    stats_.start_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count();
+    stats_.start_seconds = SecondsSince(began_);
   }
   MutexLock lock(mu_);
   published_ = stats_;
@@ -107,7 +110,7 @@ void Supervisor::Run() {
 }
 
 bool Supervisor::TakeInbox() {
-  std::vector<NewJob> arrived;
+  std::vector<Job> arrived;
   bool look = false;
   {
     MutexLock lock(mu_);
@@ -115,17 +118,14 @@ bool Supervisor::TakeInbox() {
     arrived.swap(inbox_);
     look = std::exchange(look_for_stopped_, false);
   }
-  for (NewJob& job : arrived) {
+  for (Job& job : arrived) {
     if (!unavailable_.ok()) {
       job.request->Fail(WithContext(unavailable_, job.request->name()));
       continue;
     }
     const int64_t id = job.request->id();
     hand_out_.Add(id, SizeInBytes(job.input), job.request->options().priority == Priority::kInteractive);
-    Job& added = jobs_[id];
-    added.request = std::move(job.request);
-    added.input = std::move(job.input);
-    added.only_speech = job.only_speech;
+    jobs_.emplace(id, std::move(job));
   }
   if (look) ForgetStopped();
   return true;
@@ -134,9 +134,9 @@ bool Supervisor::TakeInbox() {
 void Supervisor::Poll() {
   std::vector<pollfd> fds = {{.fd = wake_.get(), .events = POLLIN, .revents = 0},
                              {.fd = nursery_ ? nursery_.fd() : -1, .events = POLLIN, .revents = 0}};
-  std::vector<int64_t> ids;
-  for (const auto& [id, worker] : workers_) {
-    ids.push_back(id);
+  std::vector<WorkerLink*> polled;
+  for (auto& [id, worker] : workers_) {
+    polled.push_back(&worker);
     for (const int fd : {worker.channel ? worker.channel.fd() : -1, worker.log.get()}) {
       fds.push_back({.fd = fd, .events = POLLIN, .revents = 0});
     }
@@ -147,10 +147,9 @@ void Supervisor::Poll() {
     eventfd_t count = 0;
     eventfd_read(wake_.get(), &count);
   }
-  for (size_t i = 0; i < ids.size(); ++i) {
-    WorkerLink& worker = workers_.at(ids[i]);
-    if (fds[2 + 2 * i].revents != 0) ReadWorker(ids[i], worker);
-    if (fds[3 + 2 * i].revents != 0) ReadLog(worker);
+  for (size_t i = 0; i < polled.size(); ++i) {
+    if (fds[2 + 2 * i].revents != 0) ReadWorker(*polled[i]);
+    if (fds[3 + 2 * i].revents != 0) ReadLog(*polled[i]);
   }
   if (fds[1].revents != 0) ReadNursery();
 }
@@ -164,14 +163,14 @@ void Supervisor::Advance() {
   AdvanceNursery(passed);
   for (auto& [id, worker] : workers_) {
     worker.health.Advance(passed);
-    if (worker.pid != 0) CheckHealth(id, worker);
+    if (worker.pid != 0) CheckHealth(worker);
   }
 }
 
-void Supervisor::CheckHealth(int64_t id, WorkerLink& worker) {
+void Supervisor::CheckHealth(WorkerLink& worker) {
   if (!worker.killed_for.empty()) return;
   int64_t audio_ms = 0, done = worker.finished;
-  const std::vector<int64_t> running = hand_out_.Of(id);
+  const std::vector<int64_t> running = hand_out_.Of(worker.id);
   for (const int64_t job_id : running) {
     Job& job = jobs_.at(job_id);
     const Progress progress = job.sheet->progress();
@@ -184,7 +183,7 @@ void Supervisor::CheckHealth(int64_t id, WorkerLink& worker) {
   } else {
     worker.health.Progress(done);
   }
-  if (auto complaint = worker.health.Complaint(options_, audio_ms)) return Kill(id, worker, *std::move(complaint));
+  if (auto complaint = worker.health.Complaint(options_, audio_ms)) return Kill(worker, *std::move(complaint));
   const auto beyond = [](int64_t value, int64_t limit) { return limit > 0 && value >= limit; };
   worker.retiring =
       worker.retiring || (worker.finished > 0 && (beyond(worker.finished, options_.recycle_recordings) ||
@@ -198,17 +197,20 @@ void Supervisor::FillSlots() {
     Slot& slot = slots_[i];
     if (slot.worker >= 0 || slot.wait.count() > 0) continue;
     slot.worker = next_worker_++;
-    workers_[slot.worker].slot = static_cast<int64_t>(i);
+    WorkerLink& worker = workers_[slot.worker];
+    worker.id = slot.worker;
+    worker.slot = static_cast<int64_t>(i);
     ++stats_.started;
     ++unanswered_;
     // Its end is noticed where its messages are read.
-    nursery_.Send(ForkWorker{.worker = slot.worker, .slot = static_cast<int64_t>(i)}).IgnoreError();
+    nursery_.Send(ForkWorker{.worker = worker.id, .slot = worker.slot}).IgnoreError();
   }
 }
 
 void Supervisor::HandleBirth(const WorkerBorn& born, std::vector<UniqueFd> fds) {
   --unanswered_;
   WorkerLink& worker = workers_[born.worker];
+  worker.id = born.worker;
   worker.pid = born.pid;
   worker.channel = Channel(std::move(fds[0]));
   worker.log = std::move(fds[1]);
@@ -227,18 +229,18 @@ void Supervisor::ReadLog(WorkerLink& worker) {
   if (got == 0) worker.log.Reset();
 }
 
-void Supervisor::Kill(int64_t id, WorkerLink& worker, std::string why) {
+void Supervisor::Kill(WorkerLink& worker, std::string why) {
   if (!worker.killed_for.empty() || !nursery_) return;
   worker.killed_for = std::move(why);
   ++unanswered_;
-  nursery_.Send(KillWorker{id}).IgnoreError();
+  nursery_.Send(KillWorker{worker.id}).IgnoreError();
 }
 
 void Supervisor::HandleEnd(const WorkerEnded& ended) {
   const auto found = workers_.find(ended.worker);
   if (found == workers_.end()) return;
   // What it had sent before it died is done.
-  if (found->second.channel) ReadWorker(ended.worker, found->second);
+  if (found->second.channel) ReadWorker(found->second);
   if (found->second.log) ReadLog(found->second);
   const WorkerLink worker = std::move(found->second);
   workers_.erase(found);

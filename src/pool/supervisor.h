@@ -75,11 +75,6 @@ class Supervisor {
     int attempts = 0;           // begun
     bool cancel_sent = false;
   };
-  struct NewJob {
-    std::shared_ptr<Request> request;
-    AudioInput input;
-    bool only_speech = false;
-  };
   struct Slot {
     int64_t worker = -1;  // -1: none
     int fruitless = 0;    // workers in a row that died without having finished anything
@@ -107,21 +102,21 @@ class Supervisor {
   void FillSlots();
   void HandleBirth(const WorkerBorn& born, std::vector<UniqueFd> fds);
   void ReadLog(WorkerLink& worker);
-  void ReadWorker(int64_t id, WorkerLink& worker);
-  void HandleWorkerMessage(int64_t id, WorkerLink& worker, Received& received);
-  void Kill(int64_t id, WorkerLink& worker, std::string why);
+  void ReadWorker(WorkerLink& worker);
+  void HandleWorkerMessage(WorkerLink& worker, const Received& received);
+  void Kill(WorkerLink& worker, std::string why);
   void HandleEnd(const WorkerEnded& ended);
-  void CheckHealth(int64_t id, WorkerLink& worker);
+  void CheckHealth(WorkerLink& worker);
 
   // Recordings.
   void HandOutAll();
   // False when the worker takes nothing more for now.
-  bool StartJobAt(int64_t job_id, int64_t id, WorkerLink& worker);
+  bool StartJobAt(WorkerLink& worker, int64_t job_id);
   absl::StatusOr<StartJob> Describe(int64_t job_id, Job& job, UniqueFd* file);
-  void HandleSegment(int64_t id, const SegmentReady& ready);
+  void HandleSegment(const WorkerLink& worker, const SegmentReady& ready);
   // Null when the worker does not have it.
-  Job* JobAt(int64_t worker, int64_t job_id);
-  void HandleDone(int64_t id, WorkerLink& worker, const JobDone& done);
+  Job* JobAt(const WorkerLink& worker, int64_t job_id);
+  void HandleDone(WorkerLink& worker, const JobDone& done);
   void TellProgress(Job& job);
   void ForgetStopped();
 
@@ -152,7 +147,7 @@ class Supervisor {
   PoolStats stats_;
 
   mutable Mutex mu_;
-  std::vector<NewJob> inbox_ TUTTI_GUARDED_BY(mu_);
+  std::vector<Job> inbox_ TUTTI_GUARDED_BY(mu_);
   bool look_for_stopped_ TUTTI_GUARDED_BY(mu_) = false;
   bool stop_ TUTTI_GUARDED_BY(mu_) = false;
   PoolStats published_ TUTTI_GUARDED_BY(mu_);

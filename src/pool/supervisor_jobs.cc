@@ -23,7 +23,7 @@ void Supervisor::HandOutAll() {
     for (auto& [id, worker] : workers_) {
       if (!worker.takes_jobs()) continue;
       const std::optional<int64_t> job = hand_out_.Next(id);
-      any = (job && StartJobAt(*job, id, worker)) || any;
+      any = (job && StartJobAt(worker, *job)) || any;
     }
   }
 }
@@ -61,11 +61,11 @@ absl::StatusOr<StartJob> Supervisor::Describe(int64_t job_id, Job& job, UniqueFd
   return start;
 }
 
-bool Supervisor::StartJobAt(int64_t job_id, int64_t id, WorkerLink& worker) {
+bool Supervisor::StartJobAt(WorkerLink& worker, int64_t job_id) {
   Job& job = jobs_.at(job_id);
   const auto fail = [&](const absl::Status& status) {
     job.request->Fail(OwnCopy(NamingInput(status, job.request->name())));
-    hand_out_.Finished(id, job_id, 0);
+    hand_out_.Finished(worker.id, job_id, 0);
     jobs_.erase(job_id);
     return true;
   };
@@ -79,7 +79,7 @@ bool Supervisor::StartJobAt(int64_t job_id, int64_t id, WorkerLink& worker) {
   const absl::Status sent = worker.channel.Send(*start, {(*sheet)->fd(), audio}, false);
   if (absl::IsInvalidArgument(sent)) return fail(sent);
   if (!sent.ok()) {  // full, or dead: its end is on the way
-    hand_out_.TakeBack(id, job_id);
+    hand_out_.TakeBack(worker.id, job_id);
     return false;
   }
   job.sheet = *std::move(sheet);
@@ -89,18 +89,17 @@ bool Supervisor::StartJobAt(int64_t job_id, int64_t id, WorkerLink& worker) {
   return true;
 }
 
-void Supervisor::ReadWorker(int64_t id, WorkerLink& worker) {
+void Supervisor::ReadWorker(WorkerLink& worker) {
   while (worker.channel) {
     absl::StatusOr<std::optional<Received>> received = worker.channel.Receive(false);
     if (absl::IsUnavailable(received.status())) return worker.channel.Close();
-    if (!received.ok())
-      return Kill(id, worker, fmt::format("sent what makes no sense ({})", Message(received.status())));
+    if (!received.ok()) return Kill(worker, fmt::format("sent what makes no sense ({})", Message(received.status())));
     if (!received->has_value()) return;
-    HandleWorkerMessage(id, worker, **received);
+    HandleWorkerMessage(worker, **received);
   }
 }
 
-void Supervisor::HandleWorkerMessage(int64_t id, WorkerLink& worker, Received& received) {
+void Supervisor::HandleWorkerMessage(WorkerLink& worker, const Received& received) {
   if (const auto* up = std::get_if<WorkerUp>(&received.message)) {
     worker.up = true;
     stillborn_ = 0;
@@ -110,16 +109,16 @@ void Supervisor::HandleWorkerMessage(int64_t id, WorkerLink& worker, Received& r
     worker.health.Beat();
     worker.resident_bytes = beat->resident_bytes;
   } else if (const auto* segment = std::get_if<SegmentReady>(&received.message)) {
-    HandleSegment(id, *segment);
+    HandleSegment(worker, *segment);
   } else if (const auto* done = std::get_if<JobDone>(&received.message)) {
-    HandleDone(id, worker, *done);
+    HandleDone(worker, *done);
   } else {
-    Kill(id, worker, "sent a message that is not for the front");
+    Kill(worker, "sent a message that is not for the front");
   }
 }
 
-void Supervisor::HandleSegment(int64_t id, const SegmentReady& ready) {
-  Job* const job = JobAt(id, ready.job);
+void Supervisor::HandleSegment(const WorkerLink& worker, const SegmentReady& ready) {
+  Job* const job = JobAt(worker, ready.job);
   if (job == nullptr || ++job->segments_seen <= job->segments_told) return;
   const absl::StatusOr<std::string> bytes = job->sheet->Read(ready.offset, ready.size);
   if (!bytes.ok()) return;
@@ -127,19 +126,19 @@ void Supervisor::HandleSegment(int64_t id, const SegmentReady& ready) {
   if (segment.ok()) job->request->Relay(job->segments_told++, *std::move(segment));
 }
 
-Supervisor::Job* Supervisor::JobAt(int64_t worker, int64_t job_id) {
-  const std::vector<int64_t> running = hand_out_.Of(worker);
+Supervisor::Job* Supervisor::JobAt(const WorkerLink& worker, int64_t job_id) {
+  const std::vector<int64_t> running = hand_out_.Of(worker.id);
   return std::ranges::find(running, job_id) != running.end() ? &jobs_.at(job_id) : nullptr;
 }
 
-void Supervisor::HandleDone(int64_t id, WorkerLink& worker, const JobDone& done) {
-  Job* const job = JobAt(id, done.job);
-  if (job == nullptr) return Kill(id, worker, "finished a recording that it did not have");
+void Supervisor::HandleDone(WorkerLink& worker, const JobDone& done) {
+  Job* const job = JobAt(worker, done.job);
+  if (job == nullptr) return Kill(worker, "finished a recording that it did not have");
   const absl::StatusOr<std::string> bytes = job->sheet->Read(done.offset, done.size);
   bool decoded = false;
   auto result = bytes.ok() ? DecodeResult(std::as_bytes(std::span(*bytes)), &decoded)
                            : absl::StatusOr<Transcript>(bytes.status());
-  if (!decoded) return Kill(id, worker, fmt::format("sent what makes no sense ({})", Message(result.status())));
+  if (!decoded) return Kill(worker, fmt::format("sent what makes no sense ({})", Message(result.status())));
   TellProgress(*job);
   const int64_t audio_ms = result.ok() ? result->duration_ms : 0;
   if (result.ok()) {
@@ -147,7 +146,7 @@ void Supervisor::HandleDone(int64_t id, WorkerLink& worker, const JobDone& done)
   } else {
     job->request->Fail(OwnCopy(NamingInput(result.status(), job->request->name())));
   }
-  hand_out_.Finished(id, done.job, audio_ms);
+  hand_out_.Finished(worker.id, done.job, audio_ms);
   jobs_.erase(done.job);
   ++worker.finished;
   deaths_in_a_row_ = 0;

@@ -84,7 +84,7 @@ void Supervisor::MakeNursery() {
 void Supervisor::AfterNursery(const absl::Status& why) {
   // Its workers end with it. What they had and have not told is begun anew, and their end says nothing about it.
   for (auto& [id, worker] : workers_) {
-    if (worker.channel) ReadWorker(id, worker);
+    if (worker.channel) ReadWorker(worker);
     if (worker.log) ReadLog(worker);
     for (const int64_t job_id : hand_out_.Withdraw(id)) {
       jobs_.at(job_id).sheet.reset();

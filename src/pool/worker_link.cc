@@ -5,16 +5,14 @@
 
 #include <algorithm>
 #include <csignal>
-#include <cstring>
 
+#include "base/seconds.h"
 #include "pool/worker_process.h"
 
 namespace tutti {
 namespace {
 
 constexpr size_t kLines = 8, kLineBytes = 300;
-
-double Seconds(std::chrono::milliseconds time) { return static_cast<double>(time.count()) / 1000; }
 
 }  // namespace
 
@@ -38,11 +36,11 @@ std::string LogTail::Text() const {
 }
 
 std::optional<std::string> WorkerHealth::Complaint(const PoolOptions& options, int64_t audio_ms) const {
-  if (silent_ > options.silence) return fmt::format("gave no sign of life for {:.1f} s", Seconds(options.silence));
+  if (silent_ > options.silence) return fmt::format("gave no sign of life for {:.1f} s", SecondsOf(options.silence));
   const auto patience =
       options.stall + std::chrono::milliseconds(static_cast<int64_t>(
                           options.stall_per_audio * static_cast<double>(std::max<int64_t>(audio_ms, 0))));
-  if (stalled_ > patience) return fmt::format("got on with nothing for {:.1f} s", Seconds(patience));
+  if (stalled_ > patience) return fmt::format("got on with nothing for {:.1f} s", SecondsOf(patience));
   return std::nullopt;
 }
 

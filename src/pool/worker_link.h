@@ -6,7 +6,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "base/unique_fd.h"
 #include "pool/channel.h"
@@ -62,6 +61,7 @@ std::chrono::milliseconds BackOff(const PoolOptions& options, int in_a_row);
 
 // A worker as the front has it. Not thread-safe.
 struct WorkerLink {
+  int64_t id = 0;
   int64_t slot = 0;
   int64_t pid = 0;  // 0: not born yet
   Channel channel;

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "base/seconds.h"
 #include "base/text.h"
 #include "server/router.h"
 #include "server/socket_session.h"
@@ -85,7 +86,7 @@ Awaitable<void> AnswerPreflight(HttpExchange& exchange) {
 
 void LogRequest(const Service& service, const HttpExchange& exchange, const RequestContext& context,
                 std::string_view route) {
-  const double seconds = std::chrono::duration<double>(Clock::now() - context.began).count();
+  const double seconds = SecondsSince(context.began);
   const LogLevel level = exchange.status() >= 500 ? LogLevel::kWarning : LogLevel::kInfo;
   if (!service.log->on(level)) return;
   Json line = {
@@ -202,8 +203,7 @@ Awaitable<void> ServeConnection(Service& service, std::unique_ptr<Transport> tra
       co_await Answer(service, exchange, context, route, allowed);
     }
     const std::string pattern(route != nullptr ? route->pattern : "none");
-    service.metrics.CountRequest(pattern, exchange.status(),
-                                 std::chrono::duration<double>(Clock::now() - context.began).count());
+    service.metrics.CountRequest(pattern, exchange.status(), SecondsSince(context.began));
     LogRequest(service, exchange, context, pattern);
     go_on = !is_socket && co_await exchange.Finish();
     // Closing on bytes that were not read would reset the connection, and the answer with it.

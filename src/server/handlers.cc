@@ -3,6 +3,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "base/seconds.h"
 #include "server/assets.h"
 #include "service/api_error.h"
 #include "service/json_text.h"
@@ -53,7 +54,7 @@ Awaitable<void> SendError(Service& service, HttpExchange& exchange, RequestConte
 
 void Account(Service& service, RequestContext& context, const std::string& model, const Transcript& transcript) {
   context.model = model;
-  context.audio_seconds = static_cast<double>(transcript.duration_ms) / 1000;
+  context.audio_seconds = SecondsOf(transcript.duration_ms);
   context.timings = transcript.timings;
   service.metrics.CountTranscript(model, transcript);
 }
@@ -84,7 +85,6 @@ Awaitable<void> HandleStatus(Service& service, HttpExchange& exchange, RequestCo
     running_seconds += load.running_seconds;
     limit_seconds += load.queue_seconds;
   }
-  const std::chrono::duration<double> uptime = std::chrono::steady_clock::now() - service.started;
   const Json status = {{"queue",
                         {{"waiting", waiting},
                          {"running", running},
@@ -93,7 +93,7 @@ Awaitable<void> HandleStatus(Service& service, HttpExchange& exchange, RequestCo
                          {"limit_seconds", limit_seconds}}},
                        {"audio_seconds_total", service.metrics.audio_seconds()},
                        {"x_real_time", service.metrics.AudioPerSecond()},
-                       {"uptime_s", uptime.count()},
+                       {"uptime_s", SecondsSince(service.started)},
                        {"draining", service.draining},
                        {"models", models}};
   co_await exchange.Send(200, "application/json", JsonText(status));

@@ -1,7 +1,6 @@
 #include "server/http_exchange.h"
 
 #include <algorithm>
-#include <array>
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/http/status.hpp>
 

@@ -14,7 +14,8 @@ namespace tutti {
 // What happens to a transcription: its progress, its segments as they come, its end.
 using TranscriptionEvent = std::variant<Progress, Segment, absl::StatusOr<Transcript>>;
 
-// A transcription that a request waits for: cancelled when the client leaves, or with this object.
+// A transcription that a request waits for: cancelled when the client leaves, or with this object. For the service's
+// thread only.
 class PendingTranscription {
  public:
   // Hands the upload to the model's dispatcher; `stream` asks for segments and progress, else there is only the end.

@@ -73,7 +73,7 @@ absl::StatusOr<Accepted> Accept(Service& service, const HttpExchange& exchange, 
   for (const auto& [name, known] : kFormats) {
     if (name == format) accepted.format = known;
   }
-  options.search.word_timestamps |= abilities.takes_search_options && WantsWordTimes(accepted.format);
+  AskForTimes(accepted.format, abilities.takes_search_options, options.search);
   TUTTI_ASSIGN_OR_RETURN(accepted.stream, fields.Bool("stream", false));
   for (const char* known : {"name", "url"}) fields.Has(known);
   TUTTI_RETURN_IF_ERROR(fields.RefuseUnknown());

@@ -1,7 +1,6 @@
 #include "service/api_error.h"
 
 #include <nlohmann/json.hpp>
-#include <optional>
 
 #include "absl/strings/cord.h"
 #include "service/json_text.h"

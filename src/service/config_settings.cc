@@ -1,6 +1,4 @@
-#include <algorithm>
 #include <charconv>
-#include <cmath>
 #include <limits>
 #include <optional>
 #include <utility>

@@ -2,14 +2,14 @@
 
 #include <algorithm>
 
+#include "base/seconds.h"
+
 namespace tutti {
 namespace {
 
 using std::chrono::steady_clock;
 
 constexpr double kMaxSeconds = 1e9;
-
-double Seconds(int64_t ms) { return static_cast<double>(ms) / 1000; }
 
 }  // namespace
 
@@ -221,7 +221,7 @@ void Dispatcher::State::Report(int64_t id, const Progress& progress) {
     if (found == requests_.end()) return;
     Request& request = found->second;
     owners = request.progress;
-    request.decoded_seconds = Seconds(progress.audio_ms_decoded);
+    request.decoded_seconds = SecondsOf(progress.audio_ms_decoded);
     if (request.decoded_seconds > request.work.seconds) CorrectSeconds(request.work, request.decoded_seconds);
     if (progress.segments_found > 0) {
       const double finished = request.decoded_seconds * static_cast<double>(progress.segments_done) /
@@ -240,7 +240,7 @@ void Dispatcher::State::Finished(int64_t id, const absl::StatusOr<Transcript>& r
     const auto found = requests_.find(id);
     request = std::move(found->second);
     requests_.erase(found);
-    CorrectSeconds(request.work, result.ok() ? Seconds(result->duration_ms) : request.decoded_seconds);
+    CorrectSeconds(request.work, result.ok() ? SecondsOf(result->duration_ms) : request.decoded_seconds);
     EndRunning(request.work);
     if (result.ok()) speed_.Finished(request.work.seconds - request.finished_seconds, steady_clock::now());
     retry_at_.reset();

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/seconds.h"
 #include "service/api_error.h"
 #include "service/json_text.h"
 
@@ -27,12 +28,12 @@ std::string RenderRecognitionError(const absl::Status& status) {
 }
 
 std::string RenderAsr(const Transcript& transcript, double processing_seconds, const std::string& language) {
-  const double duration = static_cast<double>(transcript.duration_ms) / 1000;
+  const double duration = SecondsOf(transcript.duration_ms);
   Json segments = Json::array();
   for (const Segment& segment : transcript.segments) {
     segments.push_back({{"id", segments.size()},
-                        {"start", static_cast<double>(segment.start_ms) / 1000},
-                        {"end", static_cast<double>(segment.end_ms) / 1000},
+                        {"start", SecondsOf(segment.start_ms)},
+                        {"end", SecondsOf(segment.end_ms)},
                         {"text", segment.text}});
   }
   Json json = {{"text", transcript.text},

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -54,7 +53,6 @@ class StableText {
   std::string Update(const std::string& hypothesis);
   // The sentence is this: returns what has not been told of it.
   std::string Finish(const std::string& final_text) const;
-  bool told_any() const { return told_ > 0; }
 
  private:
   std::vector<std::string> last_;

@@ -36,8 +36,6 @@ struct Job {
   int64_t created_ms = 0, started_ms = 0, finished_ms = 0;  // Unix time; 0: not yet
 };
 
-inline bool HasEnded(JobState state) { return state != JobState::kQueued && state != JobState::kRunning; }
-
 // Jobs that survive everything: a job is in the database before its client hears of it, and its result before its audio
 // is removed. SQLite in WAL mode with synchronous=FULL, so kill -9 or loss of power loses no accepted job.
 //

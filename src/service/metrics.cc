@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "base/mutex.h"
+#include "base/seconds.h"
 
 namespace tutti {
 namespace {
@@ -114,7 +115,7 @@ void Metrics::CountRequest(const std::string& route, int status, double seconds)
 }
 
 void Metrics::CountTranscript(const std::string& model, const Transcript& transcript) {
-  const double seconds = static_cast<double>(transcript.duration_ms) / 1000;
+  const double seconds = SecondsOf(transcript.duration_ms);
   state_->audio.Add({{"model", model}}).Increment(seconds);
   state_->transcripts.Add({{"model", model}}).Increment();
   static const prometheus::Histogram::BucketBoundaries kSeconds = {0.001, 0.003, 0.01, 0.03, 0.1, 0.3,

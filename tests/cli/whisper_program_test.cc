@@ -15,6 +15,7 @@ namespace {
 using ::testing::AllOf;
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 using WhisperJson = nlohmann::json;
 
@@ -130,8 +131,22 @@ TEST(WhisperProgramTest, SubtitlesAreCutBetweenWordsWithoutBeingAskedTo) {
 TEST(WhisperProgramTest, ALanguageThatTheModelDoesNotHaveIsRefusedWithThoseThatItHas) {
   const Ended ended =
       RunProgram({"transcribe", "--model", kTinyWhisper, "--language", "xx", kPrompts + "vm-goodbye.g722"});
-  EXPECT_EQ(ended.exit_code, 1);
-  EXPECT_THAT(ended.err, AllOf(HasSubstr("language: \"xx\""), HasSubstr("en, zh")));
+  EXPECT_EQ(ended.exit_code, 2) << "wrong usage, whatever the recordings";
+  EXPECT_THAT(ended.err, AllOf(HasSubstr("language: 'xx'"), HasSubstr("en, zh"), Not(HasSubstr("vm-goodbye"))));
+  EXPECT_EQ(ended.out, "");
+}
+
+TEST(WhisperProgramTest, OptionsOfTheSearchAreWrongUsageForAModelWithoutOne) {
+  const std::string demo = TUTTI_SOURCE_DIR "/models/demo-paraformer";
+  for (const std::vector<std::string>& options :
+       {std::vector<std::string>{"--language", "en"}, {"--task", "translate"}, {"--beam-size", "1"}}) {
+    std::vector<std::string> command = {"transcribe", "--model", demo, "--vad", "none", kPrompts + "vm-goodbye.g722"};
+    command.insert(command.end(), options.begin(), options.end());
+    const Ended ended = RunProgram(command);
+    EXPECT_EQ(ended.exit_code, 2) << options.front();
+    EXPECT_THAT(ended.err, HasSubstr("this model")) << options.front();
+    EXPECT_EQ(ended.out, "") << options.front();
+  }
 }
 
 }  // namespace

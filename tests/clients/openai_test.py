@@ -4,6 +4,7 @@ usage: TUTTI_WEB_URL=http://127.0.0.1:8000 openai_test.py
 """
 import os
 import pathlib
+import re
 import unittest
 
 import openai
@@ -21,8 +22,8 @@ class OpenAi(unittest.TestCase):
         self.models = client.models
         self.transcriptions, self.translations = client.audio.transcriptions, client.audio.translations
 
-    def create(self, **options):
-        with open(RECORDING, "rb") as recording:
+    def create(self, path=RECORDING, **options):
+        with open(path, "rb") as recording:
             return self.transcriptions.create(file=recording, **{"model": "whisper-1", **options})
 
     def test_json_is_the_default(self):
@@ -68,6 +69,18 @@ class OpenAi(unittest.TestCase):
         self.assertGreater(segment.compression_ratio, 0)
         self.assertEqual([each.word.strip(" ,.").lower() for each in answer.words], TEXT.split())
         self.assertTrue(all(each.start <= each.end <= answer.duration for each in answer.words))
+
+    def test_whispers_text_is_the_same_in_every_format_and_divided_as_subtitles_are(self):
+        call = {"path": ROOT / ".cache/samples/calls/call_01.g722", "model": "whisper-base", "language": "en"}
+        text = self.create(**call).text
+        self.assertEqual(self.create(**call, response_format="text"), text + "\n")
+        verbose = self.create(**call, response_format="verbose_json")
+        cues = re.findall(r"^\d+\n(\S+) --> (\S+)\n(.*)\n\n", self.create(**call, response_format="srt"), re.M)
+        for parts in (verbose.segments, cues):
+            self.assertGreater(len(parts), 10, "of a minute and a half")
+        self.assertEqual((verbose.text, " ".join(each.text for each in verbose.segments)), (text, text))
+        self.assertEqual([each.text for each in verbose.segments], [line for _, _, line in cues])
+        self.assertLessEqual(max(each.end - each.start for each in verbose.segments), 7)
 
     def test_whispers_options_are_those_of_the_request(self):
         plain = self.create(model="whisper-base", language="en").text

@@ -59,6 +59,22 @@ inline std::unique_ptr<Recognizer> FakeRecognizer(const RecognizerOptions& optio
   return *std::move(recognizer);
 }
 
+inline RecognizerOptions Threads(int threads) {
+  RecognizerOptions options;
+  options.threads = threads;
+  return options;
+}
+
+inline TranscribeOptions Interactive() {
+  TranscribeOptions options;
+  options.priority = Priority::kInteractive;
+  return options;
+}
+
+inline std::string TextOrError(const absl::StatusOr<Transcript>& result) {
+  return result.ok() ? result->text : "error: " + std::string(result.status().message());
+}
+
 // A tone whose pitch and length tell recordings apart.
 inline AudioInput Tone(int number, int64_t ms) {
   std::vector<float> samples(static_cast<size_t>(ms * 16));

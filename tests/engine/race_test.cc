@@ -134,7 +134,7 @@ TEST(RaceTest, SharedRecognizerGivesTheSequentialResultsWhereverItsThreadsAreSto
   };
   const std::vector<Scene> scenes = {{{"VadStream:network_done"}, 4},
                                      {{"Worker:network_done"}, 3},
-                                     {{"VadStream:network_done", "Feeder:segment_cut", "SegmentQueue:pushed",
+                                     {{"VadStream:network_done", "Feed:segment_cut", "SegmentQueue:pushed",
                                        "Worker:batch_popped", "Worker:network_done"},
                                       2}};
   for (const auto& [points, width] : scenes) {

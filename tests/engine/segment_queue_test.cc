@@ -25,7 +25,7 @@ std::shared_ptr<Request> RequestOf(Priority priority) {
 std::unique_ptr<QueuedSegment> SegmentOf(int64_t rows, std::shared_ptr<Request> request = RequestOf(Priority::kBatch)) {
   auto segment = std::make_unique<QueuedSegment>();
   segment->request = std::move(request);
-  segment->rows = rows;
+  segment->rows = segment->cost = rows;
   segment->features.resize(static_cast<size_t>(rows));  // width 1: 4 bytes a row
   return segment;
 }
@@ -66,7 +66,7 @@ TEST(SegmentQueueTest, ABatchHoldsWhatSegmentsCountAsThere) {
   SegmentQueue queue({});
   for (const int64_t rows : {2, 3, 4, 5}) {
     auto segment = SegmentOf(rows);
-    segment->batch_rows = rows == 5 ? 1 : 10;  // less than its rows is no less
+    if (rows != 5) segment->cost = 10;
     ASSERT_TRUE(queue.Push(segment).ok());
   }
   EXPECT_EQ(queue.rows(), 14);

@@ -1,10 +1,8 @@
 // Models that find a text in steps, and models that want speech joined.
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <functional>
 #include <memory>
-#include <set>
 #include <stdexcept>
 #include <string>
 #include <vector>

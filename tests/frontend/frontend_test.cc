@@ -180,7 +180,7 @@ TEST(FrontendTest, StackingRepeatsTheFirstAndTheLastFrame) {
       ASSERT_EQ(rows, (total + n - 1) / n);
       for (int64_t row = 0; row < rows; ++row) {
         std::vector<float> stacked(static_cast<size_t>(m));
-        frontend->StackRow(frames.data(), total, row, stacked.data());
+        frontend->StackRow(frames.data(), 0, total, row, stacked.data());
         for (size_t j = 0; j < stacked.size(); ++j) {
           const size_t at = std::min(static_cast<size_t>(row * n) + j, padded.size() - 1);
           ASSERT_EQ(stacked[j], padded[at]) << m << " " << n << " " << total << " " << row;
@@ -209,7 +209,7 @@ TEST(FrontendTest, RowsAreTheStackedEnergiesNormalisedHoweverLongTheSound) {
       ASSERT_EQ(rows.size(), static_cast<size_t>(1 + plain->Rows(samples) * plain->width()));
       EXPECT_EQ(rows[0], 42);  // appended
       for (int64_t i = 0; i < plain->Rows(samples); ++i) {
-        plain->StackRow(frames.data(), plain->Frames(samples), i, row.data());
+        plain->StackRow(frames.data(), 0, plain->Frames(samples), i, row.data());
         for (size_t c = 0; c < row.size(); ++c) {
           ASSERT_EQ(rows[1 + static_cast<size_t>(i * plain->width()) + c], (row[c] + cmvn.shift[c]) * cmvn.scale[c]);
         }

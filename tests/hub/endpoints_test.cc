@@ -19,9 +19,16 @@ EnvironmentLookup With(std::map<std::string, std::string> variables) {
 TEST(EndpointsTest, TheHubsAreThePublicOnesUnlessTheEnvironmentSaysOtherwise) {
   EXPECT_EQ(HuggingFaceEndpoint(With({})), "https://huggingface.co");
   EXPECT_EQ(HuggingFaceEndpoint(With({{"HF_ENDPOINT", "https://mirror.example/"}})), "https://mirror.example");
+  EXPECT_EQ(HuggingFaceEndpoint(With({{"HF_ENDPOINT", "hf-mirror.com"}})), "https://hf-mirror.com");
   EXPECT_EQ(ModelScopeEndpoint(With({})), "https://www.modelscope.cn");
   EXPECT_EQ(ModelScopeEndpoint(With({{"MODELSCOPE_DOMAIN", "www.modelscope.ai"}})), "https://www.modelscope.ai");
   EXPECT_EQ(ModelScopeEndpoint(With({{"MODELSCOPE_DOMAIN", "http://127.0.0.1:80/"}})), "http://127.0.0.1:80");
+}
+
+TEST(EndpointsTest, FoldersWithWheelsAreThoseOfPipThatAreHere) {
+  EXPECT_EQ(WheelFolders(With({})), std::vector<std::string>());
+  EXPECT_EQ(WheelFolders(With({{"PIP_FIND_LINKS", " /wheels  file:///more/wheels\nhttps://links.example/page mine"}})),
+            (std::vector<std::string>{"/wheels", "/more/wheels", "mine"}));
 }
 
 TEST(EndpointsTest, TheIndexIsTheEnvironmentsElseThatOfTheNearestFileOfPip) {

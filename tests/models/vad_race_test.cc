@@ -5,11 +5,13 @@
 
 #include <atomic>
 #include <optional>
+#include <span>
 #include <string>
 #include <thread>
 
 #include "models/fsmn_vad.h"
 #include "tests/support/interleaver.h"
+#include "tests/support/sanitizers.h"
 #include "tests/support/vad_model.h"
 #include "tests/support/wav.h"
 
@@ -17,6 +19,7 @@ namespace tutti {
 namespace {
 
 using testing::Interleaver;
+using testing::kThreadSanitizer;
 using testing::LoadVadModel;
 using testing::ReadWav;
 
@@ -73,7 +76,7 @@ TEST(VadRaceTest, StreamsOfOneModelFindTheirOwnSegmentsInEveryInterleaving) {
   ASSERT_NE(expected[0], expected[1]);  // the options matter, so a leak would show
   ASSERT_NE(expected[5], expected[7]);
 
-  for (const auto order : kOrders) {
+  for (const auto order : std::span(kOrders).last(kThreadSanitizer ? 1 : std::size(kOrders))) {
     // The whole file at once, as FunASR takes it, and live pieces.
     for (const size_t piece : {size_t{1'000'000}, size_t{16'000}}) {
       std::vector<VadSegments> found(calls.size());

@@ -99,7 +99,7 @@ TEST(WhisperFormsModelTest, EveryFormHearsTheSameToTheLastBit) {
 
 TEST_F(WhisperGgufTest, OneFileHearsWhatItsDirectoryHearsToTheLastBit) {
   for (const std::string& form : {kCtranslate2, kWhisperForms + "openai", kWhisperForms + "huggingface",
-                                  kFixtures + "whisper_tiny", kQuantised}) {
+                                  kFixtures + "whisper_tiny", kFixtures + "whisper_v3", kQuantised}) {
     for (const ComputeType type : kConvertedTypes) {
       const Heard converted = Hear(Convert(form, type), type);
       // What runs in f32 because the CPU lacks the type has rounded weights, which the directory's are not.

@@ -12,6 +12,7 @@
 
 #include "models/compression_ratio.h"
 #include "models/decoding.h"
+#include "models/whisper_decoding.h"
 #include "models/whisper_segments.h"
 #include "tests/support/wav.h"
 #include "tests/support/whisper.h"
@@ -60,6 +61,12 @@ class WhisperTest : public ::testing::Test {
     return ReadJson(kWhisperTiny + "expected.json")[clip]["cases"][name]["tokens"][0];
   }
 
+  // What stands before the start in a prompt.
+  std::string TextBefore(const WhisperDecodeOptions& decode) const {
+    const auto start = std::ranges::find(decode.prompt, model_->vocabulary().start);
+    return model_->PlainText({decode.prompt.begin() + 1, start});
+  }
+
   std::string Refused(const SearchOptions& options) const { return std::string(model_->Check(options).message()); }
 
   // Scores this low are a random network's; they shall not make its text silence.
@@ -106,6 +113,17 @@ TEST_F(WhisperTest, AWindowThatJoinsLaterChangesNoBitOfAnother) {
   EXPECT_EQ(finished[0].hypothesis->scores, second.scores);
   EXPECT_EQ(finished[1].hypothesis->ids, first.ids);
   EXPECT_EQ(finished[1].hypothesis->scores, first.scores);
+}
+
+TEST_F(WhisperTest, FourWindowsOfFiveBeamsRunSideBySideHoweverLargeTheModel) {
+  for (const auto& [layers, width] : {std::pair(6, 512), {12, 768}, {24, 1024}, {32, 1280}}) {
+    const int64_t bytes = WhisperDecoding::MaxCacheBytes(layers, width, 448);
+    KvPool pool(layers, width, bytes);
+    // <|startoftranscript|>, language, task, <|notimestamps|>, and as many tokens as a window can have.
+    for (int i = 0; i < 4; ++i) EXPECT_TRUE(pool.Reserve(KvPool::PagesFor(5, 4 + 224))) << layers << " layers";
+    EXPECT_GE(bytes, 256 << 20);
+    EXPECT_LT(bytes, int64_t{2} << 30);
+  }
 }
 
 TEST_F(WhisperTest, AWindowThatIsTakenOutLeavesTheOthers) {
@@ -327,6 +345,64 @@ TEST_F(WhisperTest, RefusesWhatItCannotServeAndSaysWhatItCan) {
   options = {};
   options.initial_prompt = "broken \xFF text";
   EXPECT_THAT(Refused(options), HasSubstr("initial_prompt"));
+  for (const char* ids : {"-2", "1074", "7,", "-1,x"}) {
+    options = {};
+    options.suppress_tokens = ids;
+    EXPECT_THAT(Refused(options), HasSubstr("suppress_tokens: ")) << ids;
+  }
+  EXPECT_THAT(Refused(options), HasSubstr("\"x\", expected -1 for symbols or tokens from 0 to 1073"));
+}
+
+TEST_F(WhisperTest, NothingIsSuppressedWhereTheListIsEmpty) {
+  SearchOptions options = Greedy();
+  options.suppress_tokens = "";
+  options.suppress_blank = false;
+  for (const size_t clip : {0U, 1U}) {
+    EXPECT_EQ(Alone(clip, options).ids, Expected(clip == 0 ? "clip_a" : "clip_b", "greedy, nothing suppressed"));
+  }
+  EXPECT_NE(Expected("clip_a", "greedy, nothing suppressed"), Expected("clip_a", "greedy"));
+}
+
+TEST_F(WhisperTest, SuppressedTokensAreNeverTaken) {
+  SearchOptions options = Greedy();
+  const int32_t first = Expected("clip_a", "greedy")[0];
+  options.suppress_tokens = fmt::format("-1,{}", first);
+  EXPECT_THAT(Alone(0, options).ids, ::testing::Not(::testing::Contains(first)));
+  const auto suppressed = [this](const std::string& ids) {
+    SearchOptions some;
+    some.suppress_tokens = ids;
+    return model_->Translate(some)->rules.suppress;
+  };
+  const WhisperVocabulary& vocabulary = model_->vocabulary();
+  EXPECT_THAT(suppressed("-1"), ::testing::IsSupersetOf(vocabulary.suppress));
+  EXPECT_THAT(suppressed("-1,5"), ::testing::Contains(5));
+  EXPECT_THAT(suppressed("5"), ::testing::UnorderedElementsAre(5, vocabulary.start, vocabulary.translate,
+                                                               vocabulary.transcribe, vocabulary.transcribe + 1,
+                                                               vocabulary.start_of_previous, vocabulary.no_speech))
+      << "what is no text";
+}
+
+TEST_F(WhisperTest, TheRecordingsLanguageIsTakenWhereNoneIsGiven) {
+  SearchOptions options = Greedy();
+  const Hypothesis german = [&] {
+    options.language = "de";
+    return Alone(0, options);
+  }();
+  const auto heard_in = [&](std::string_view given, std::string_view spoken) {
+    options.language = given;
+    const auto decoding = model_->NewDecoding();
+    Decoding::Utterance utterance = Clip(0, options);
+    utterance.language = spoken;
+    decoding->Admit({{utterance}}, workspace_);
+    std::vector<Decoding::Finished> finished;
+    while (!decoding->empty()) decoding->Step(workspace_, finished);
+    return *finished.at(0).hypothesis;
+  };
+  EXPECT_EQ(heard_in("auto", "de").ids, german.ids);
+  EXPECT_EQ(heard_in("auto", "de").language, "de");
+  EXPECT_EQ(heard_in("", "de").avg_logprob, german.avg_logprob);
+  EXPECT_EQ(heard_in("de", "").ids, german.ids);
+  EXPECT_NE(heard_in("auto", "zh").avg_logprob, german.avg_logprob);
 }
 
 TEST_F(WhisperTest, APromptStandsBeforeTheStart) {
@@ -336,15 +412,22 @@ TEST_F(WhisperTest, APromptStandsBeforeTheStart) {
   ASSERT_TRUE(with_hotwords.ok()) << with_hotwords.status();
   const WhisperVocabulary& vocabulary = model_->vocabulary();
   EXPECT_EQ(with_hotwords->prompt.front(), vocabulary.start_of_previous);
-  const auto start = std::ranges::find(with_hotwords->prompt, vocabulary.start);
-  EXPECT_EQ(model_
-                ->Text({{with_hotwords->prompt.begin() + 1, start},
-                        std::vector<float>(static_cast<size_t>(start - with_hotwords->prompt.begin() - 1)),
-                        {}})
-                .text,
-            "tutti");
+  EXPECT_EQ(TextBefore(*with_hotwords), "tutti");
+  // Hotwords, then the prompt: so has it the reference, which takes no hotwords beside a prefix.
   options.initial_prompt = "opera";
-  EXPECT_NE(model_->Translate(options)->prompt, with_hotwords->prompt) << "the prompt comes before hotwords";
+  const auto with_both = model_->Translate(options);
+  EXPECT_EQ(TextBefore(*with_both), "tutti opera");
+  options.prefix = "So";
+  EXPECT_EQ(TextBefore(*model_->Translate(options)), "opera");
+}
+
+TEST_F(WhisperTest, OfManyHotwordsTheFirstCount) {
+  SearchOptions options = Greedy();
+  for (int i = 0; i < 300; ++i) options.hotwords += " a";
+  const auto hotwords = model_->Translate(options)->prompt;
+  EXPECT_EQ(std::ranges::find(hotwords, model_->vocabulary().start) - hotwords.begin(), 1 + 223);
+  options.hotwords = "opera" + options.hotwords;
+  EXPECT_TRUE(TextBefore(*model_->Translate(options)).starts_with("opera a"));
 }
 
 TEST_F(WhisperTest, TheTextBeforeStandsBehindThePromptAndItsLastWordsCount) {

@@ -38,6 +38,39 @@ TEST(CuesTest, ALongSegmentIsCutBetweenTokensAndKeepsItsOwnText) {
               ElementsAre(Cue{0, 2000, "one, two."}, Cue{2000, 4000, "three; four."}));
 }
 
+TEST(CuesTest, ACueEndsAfterASentenceElseAfterAClauseWhereOneIsLongEnough) {
+  EXPECT_THAT(MakeCues(Words("a b. c d e", {"a", "b", "c", "d", "e"}), 4000),
+              ElementsAre(Cue{0, 2000, "a b."}, Cue{2000, 5000, "c d e"}));
+  EXPECT_THAT(MakeCues(Words("a. b, c d e", {"a", "b", "c", "d", "e"}), 4000),
+              ElementsAre(Cue{0, 2000, "a. b,"}, Cue{2000, 5000, "c d e"}))
+      << "a second of four is not more than a part of a cue, as after Mr.";
+  EXPECT_THAT(MakeCues(Words("a, b? c d e", {"a", "b", "c", "d", "e"}), 4000),
+              ElementsAre(Cue{0, 2000, "a, b?"}, Cue{2000, 5000, "c d e"}));
+  EXPECT_THAT(MakeCues(Words("a b. c, d e", {"a", "b", "c", "d", "e"}), 4000),
+              ElementsAre(Cue{0, 2000, "a b."}, Cue{2000, 5000, "c, d e"}))
+      << "a sentence before a clause";
+  EXPECT_THAT(MakeCues(Words("“a b!” c d e", {"“a", "b!”", "c", "d", "e"}), 4000),
+              ElementsAre(Cue{0, 2000, "“a b!”"}, Cue{2000, 5000, "c d e"}))
+      << "with what closes it";
+  EXPECT_THAT(MakeCues(Words("一二。三四五", {"一", "二", "三", "四", "五"}), 4000),
+              ElementsAre(Cue{0, 2000, "一二。"}, Cue{2000, 5000, "三四五"}));
+}
+
+TEST(CuesTest, ACueEndsBeforeAPauseHoweverShortItIs) {
+  Segment segment = Words("a b c d, e f", {"a", "b", "c", "d", "e", "f"});
+  for (size_t i = 1; i < segment.tokens.size(); ++i) {
+    *segment.tokens[i].start_ms += 300;
+    *segment.tokens[i].end_ms += 300;
+  }
+  segment.end_ms += 300;
+  EXPECT_THAT(MakeCues(segment, 5000), ElementsAre(Cue{0, 1000, "a"}, Cue{1300, 6300, "b c d, e f"}));
+  for (Token& token : segment.tokens) {
+    if (*token.start_ms > 0) *token.start_ms -= 1;
+  }
+  EXPECT_THAT(MakeCues(segment, 5000), ElementsAre(Cue{0, 4300, "a b c d,"}, Cue{4299, 6300, "e f"}))
+      << "a shorter one is none";
+}
+
 TEST(CuesTest, WideCharactersCountTwoColumns) {
   EXPECT_THAT(MakeCues(Words("你好世界", {"你", "好", "世", "界"}), 60'000, 4),
               ElementsAre(Cue{0, 2000, "你好"}, Cue{2000, 4000, "世界"}));

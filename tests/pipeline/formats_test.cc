@@ -37,6 +37,23 @@ JsonSchema Schema() {
   return JsonSchema(nlohmann::json::parse(file));
 }
 
+TEST(FormatsTest, CuesNeedWordsWithTimesOfModelsThatSearch) {
+  for (const char* name : {"txt", "json", "jsonl", "srt", "vtt", "tsv"}) {
+    const bool has_cues = *ParseFormat(name) == Format::kSrt || *ParseFormat(name) == Format::kVtt;
+    SearchOptions search, expected;
+    expected.word_timestamps = has_cues;
+    AskForTimes(*ParseFormat(name), true, search);
+    EXPECT_EQ(search, expected) << name;
+    SearchOptions none;
+    AskForTimes(*ParseFormat(name), false, none);
+    EXPECT_EQ(none, SearchOptions()) << name;
+    SearchOptions asked;
+    asked.word_timestamps = true;
+    AskForTimes(*ParseFormat(name), true, asked);
+    EXPECT_TRUE(asked.word_timestamps) << name << ": what was asked for stays";
+  }
+}
+
 TEST(FormatsTest, NamesAndExtensionsAreTheSame) {
   for (const char* name : {"txt", "json", "jsonl", "srt", "vtt", "tsv"}) {
     const auto format = ParseFormat(name);

@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <csignal>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
@@ -39,11 +41,23 @@ inline std::shared_ptr<Transcription> Submit(Recognizer& recognizer, AudioInput 
   return *recognizer.Submit(std::move(input), {}, std::move(on_done));
 }
 
-inline RecognizerOptions Threads(int count) {
-  RecognizerOptions options;
-  options.threads = count;
-  return options;
+inline std::vector<std::shared_ptr<Transcription>> SubmitTones(Recognizer& recognizer, int count) {
+  std::vector<std::shared_ptr<Transcription>> handles;
+  for (int i = 0; i < count; ++i) handles.push_back(Submit(recognizer, Tone(i, 200 + 60 * i)));
+  return handles;
 }
+
+// Audio in many formats, and files that are none.
+inline const std::string kCodecs = TUTTI_SOURCE_DIR "/tests/data/audio/";
+inline std::vector<std::string> AnyAudioFiles() {
+  std::vector<std::string> files;
+  for (const auto& entry : std::filesystem::directory_iterator(kCodecs)) files.push_back(entry.path().string());
+  std::ranges::sort(files);
+  return files;
+}
+
+// Longer than any other: the recording that the model's hook does something about.
+inline constexpr int64_t kPoisonMs = 5000;
 
 // Recordings are told apart by their length: `ms` of a tone has this many rows.
 inline int64_t RowsOf(int64_t ms) { return FakeAsrModel().frontend()->Rows(ms * 16); }

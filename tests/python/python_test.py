@@ -271,6 +271,8 @@ class SearchTest(unittest.TestCase):
         drawn = self.transcribe(temperature=[0.5], best_of=2, language="en")
         self.assertEqual({segment.temperature for segment in drawn.segments}, {0.5})
         self.assertTrue(self.transcribe(condition_on_previous_text=True, language="en").text)
+        one_language = self.transcribe(multilingual=False)
+        self.assertEqual({segment.language for segment in one_language.segments}, {one_language.language})
 
     def test_every_option_of_the_search_is_an_argument(self):
         from tutti import _tutti
@@ -377,10 +379,10 @@ class WhisperAutoModelTest(unittest.TestCase):
         self.assertEqual(german["language"], "de")
         self.assertEqual(german["text"], self.text(language="de", beam_size=1, temperature=0))
         options = {"task": "translate", "language": "zh", "beam_size": 2, "fp16": True, "without_timestamps": True,
-                   "prompt": "so", "sample_len": 8, "patience": None}
+                   "prompt": "so", "sample_len": 8, "patience": None, "suppress_tokens": [-1, 11], "suppress_blank": False}
         [chinese] = self.model.generate(input=str(LONG), DecodingOptions=options)
         self.assertEqual(chinese["text"], self.text(task="translate", language="zh", beam_size=2, initial_prompt="so",
-                                                    max_new_tokens=8))
+                                                    max_new_tokens=8, suppress_tokens="-1,11", suppress_blank=False))
         self.assertEqual(self.model.generate(input=str(LONG), language="de", DecodingOptions={"temperature": 0.0}),
                          [german])
 

@@ -2,17 +2,14 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <functional>
-#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <thread>
 #include <utility>
-#include <vector>
 
 #include "base/mutex.h"
 #include "server/server.h"
@@ -82,9 +79,7 @@ inline std::string Wav(int number, int64_t ms) {
 }
 
 inline std::unique_ptr<Recognizer> MakeFake(std::function<void(const ScatteredBatch&)> on_batch = nullptr) {
-  RecognizerOptions options;
-  options.threads = 1;
-  return FakeRecognizer(options, std::move(on_batch));
+  return FakeRecognizer(Threads(1), std::move(on_batch));
 }
 
 // What a fake model hears in it.

@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/file.h"
 #include "tests/server/fake_server.h"
 
 namespace tutti::testing {
@@ -225,6 +226,29 @@ TEST_F(WhisperServerTest, TuttisOwnAndFunAsrsCallsTakeLanguageAndTask) {
     EXPECT_EQ(refused.status, 400);
     EXPECT_THAT(refused.body, HasSubstr("en, zh"));
   }
+}
+
+TEST_F(WhisperServerTest, WordsHaveTimesWhereSubtitlesAreMadeOfThem) {
+  const auto speech = ReadFile(TUTTI_SOURCE_DIR "/tests/data/fixtures/audio/long.wav", 16 << 20);
+  ASSERT_TRUE(speech.ok()) << speech.status();
+  const auto ask = [&](const char* format, const char* stream) {
+    // A network of random weights takes everything for silence or nonsense.
+    const Headers fields = {{"model", tiny_},     {"language", "en"}, {"no_speech_threshold", "1"},
+                            {"temperature", "0"}, {"beam_size", "1"}, {"format", format},
+                            {"stream", stream}};
+    return server_.Ask(PostForm("/v1/transcribe", fields, *speech)).body;
+  };
+  const std::string srt = ask("srt", "false");
+  size_t cues = 0;
+  for (size_t at = 0; (at = srt.find(" --> ", at)) != std::string::npos; ++at) ++cues;
+  EXPECT_GT(cues, 4U) << "in two windows at most:\n" << srt;
+  const auto token_of_stream = [&](const char* format) {
+    const std::string body = ask(format, "true");
+    const size_t segment = body.find("event: segment\ndata: ") + 21;
+    return Parse(body.substr(segment, body.find('\n', segment) - segment))["tokens"][0];
+  };
+  EXPECT_TRUE(token_of_stream("vtt")["start_ms"].is_number()) << "as the page asks";
+  EXPECT_TRUE(token_of_stream("json")["start_ms"].is_null());
 }
 
 TEST(ModelsServerTest, ARequestChoosesAmongModels) {

@@ -16,6 +16,8 @@ namespace {
 
 constexpr int64_t kAllTimes = std::numeric_limits<int64_t>::max();
 
+bool HasEnded(JobState state) { return state != JobState::kQueued && state != JobState::kRunning; }
+
 // What a JobStore means, without a disk: a map, and rules for each change.
 class Model {
  public:

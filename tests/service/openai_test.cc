@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <nlohmann/json.hpp>
 
 #include "service/api_error.h"
@@ -142,13 +143,41 @@ TEST(OpenAiTest, TimesAreLookedForWhereTheAnswerHasThem) {
     return *options;
   };
   const std::string verbose = "response_format=verbose_json";
-  EXPECT_FALSE(search(verbose).without_timestamps);
-  EXPECT_FALSE(search(verbose).word_timestamps);
-  EXPECT_TRUE(search(verbose + "&timestamp_granularities[]=word").word_timestamps);
-  EXPECT_TRUE(search(verbose + "&timestamp_granularities[]=word").without_timestamps);
-  EXPECT_FALSE(search("response_format=srt").without_timestamps);
-  EXPECT_FALSE(search("response_format=vtt").without_timestamps);
+  SearchOptions timed;  // by words everywhere, for the text to be the same everywhere
+  timed.word_timestamps = true;
+  EXPECT_EQ(search(verbose), timed);
+  EXPECT_EQ(search(verbose + "&timestamp_granularities[]=word"), timed);
+  EXPECT_EQ(search(verbose + "&timestamp_granularities[]=segment"), timed);
+  EXPECT_EQ(search("response_format=srt"), timed) << "as /v1/transcribe and tutti transcribe have it";
+  EXPECT_EQ(search("response_format=vtt"), timed);
+  EXPECT_EQ(search("response_format=json"), SearchOptions());
   EXPECT_EQ(search("response_format=text"), SearchOptions());
+}
+
+TEST(OpenAiTest, ASegmentOfHalfAMinuteIsDividedAsSubtitlesAre) {
+  Transcript transcript = SearchedTranscript();
+  Segment& window = transcript.segments.front();
+  window.start_ms = 1000;
+  window.end_ms = 13'000;
+  window.text = "hello there. who calls?";
+  window.tokens.clear();
+  for (const char* word : {"hello", "there.", "who", "calls?"}) {
+    const int64_t start = 1000 + static_cast<int64_t>(window.tokens.size()) * 3000;
+    window.tokens.push_back({.text = word, .start_ms = start, .end_ms = start + 3000});
+  }
+  const Json segments = Verbose("", transcript)["segments"];
+  ASSERT_EQ(segments.size(), 3U) << segments << ": two, and the one behind it";
+  const Json &first = segments[0], &second = segments[1];
+  EXPECT_EQ(first["text"], "hello there.");
+  EXPECT_EQ(second["text"], "who calls?");
+  EXPECT_EQ((std::array{first["start"], first["end"], second["start"], second["end"]}),
+            (std::array<Json, 4>{1.0, 7.0, 7.0, 13.0}));
+  EXPECT_EQ(first["tokens"], (Json{7, 8}));
+  EXPECT_EQ(second["tokens"], Json::array()) << "told once";
+  for (const char* of_the_window : {"seek", "avg_logprob", "no_speech_prob", "compression_ratio", "temperature"}) {
+    EXPECT_EQ(first[of_the_window], second[of_the_window]) << of_the_window;
+  }
+  EXPECT_EQ((std::array{first["id"], second["id"], segments[2]["id"]}), (std::array<Json, 3>{0, 1, 2}));
 }
 
 TEST(OpenAiTest, WhatTheModelCannotDoIsAnErrorOrPassedOverWhereClientsSendItUnasked) {

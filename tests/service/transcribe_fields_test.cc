@@ -53,9 +53,12 @@ TEST(TranscribeFieldsTest, EachFieldOfTheSearchSetsItsOption) {
       "size=4&"
       "no_speech_threshold=0.75&log_prob_threshold=-2&initial_prompt=Dear+all&hotwords=tutti&prefix=So&max_new_tokens="
       "9&compression_ratio_threshold=3&temperature=0&temperature=0.25,1&best_of=2&condition_on_previous_text=true&"
-      "prompt_reset_on_temperature=0.25&window_seconds=15&without_timestamps=false&word_timestamps=true");
+      "prompt_reset_on_temperature=0.25&window_seconds=15&without_timestamps=false&word_timestamps=true&multilingual="
+      "false&suppress_tokens=-1,7&"
+      "suppress_blank=false");
   ASSERT_TRUE(options.ok()) << options.status();
   EXPECT_EQ(options->search, (SearchOptions{.language = "zh",
+                                            .multilingual = false,
                                             .task = Task::kTranslate,
                                             .beam_size = 3,
                                             .patience = 2,
@@ -71,6 +74,8 @@ TEST(TranscribeFieldsTest, EachFieldOfTheSearchSetsItsOption) {
                                             .hotwords = "tutti",
                                             .prefix = "So",
                                             .max_new_tokens = 9,
+                                            .suppress_tokens = "-1,7",
+                                            .suppress_blank = false,
                                             .condition_on_previous_text = true,
                                             .prompt_reset_on_temperature = 0.25F,
                                             .window_seconds = 15,

@@ -20,6 +20,7 @@ MEETING = [
 ]
 HOSTILE = [(0, "<img src=x onerror=\"document.title='broken'\"> & --> done")]
 PLAIN = [(0, "one"), (1, "two three"), (0, "four")]
+SENTENCE_ENDS, CLAUSE_ENDS = tuple(".?!…。？！؟।"), tuple(",;:，、；：،")
 
 
 def is_cjk(character):
@@ -111,13 +112,24 @@ def cues(segment, max_ms=7000, max_columns=84):
         places.append(at)
         at += len(token["text"])
     part = lambda first, end: text[places[first] if first else 0:places[end] if end < len(tokens) else None].strip(" ")
-    found, first = [], 0
-    for i in range(1, len(tokens) + 1):
-        if (i < len(tokens) and tokens[i]["end_ms"] - tokens[first]["start_ms"] <= max_ms
-                and columns(part(first, i + 1)) <= max_columns):
-            continue
-        found.append((tokens[first]["start_ms"], tokens[i - 1]["end_ms"], part(first, i)))
-        first = i
+    fits = lambda begin, end, share: (tokens[end - 1]["end_ms"] - tokens[begin]["start_ms"] <= max_ms / share
+                                      and columns(part(begin, end)) <= max_columns / share)
+
+    def rank(begin, place):
+        if tokens[place]["start_ms"] - tokens[place - 1]["end_ms"] >= 300:
+            return 2
+        bare = part(begin, place).rstrip("\"')]”’»」』）")
+        return 0 if fits(begin, place, 4) else 2 if bare.endswith(SENTENCE_ENDS) else 1 if bare.endswith(CLAUSE_ENDS) else 0
+
+    found, begin = [], 0
+    while begin < len(tokens):
+        end = begin + 1
+        while end < len(tokens) and fits(begin, end + 1, 1):
+            end += 1
+        if end < len(tokens):
+            end = max(range(begin + 1, end + 1), key=lambda place: (rank(begin, place), place))
+        found.append((tokens[begin]["start_ms"], tokens[end - 1]["end_ms"], part(begin, end)))
+        begin = end
     return found
 
 

@@ -186,6 +186,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             result = canned.transcript(name, fields.get("channels", "mix"), fields.get("model") or "demo-paraformer")
             if result["model"] == "whisper-base":
                 result.update(language=fields.get("language", "de"), language_probability=0.9)
+                if path == "/v1/transcribe" and fields.get("format") not in ("srt", "vtt"):
+                    for token in (token for segment in result["segments"] for token in segment["tokens"]):
+                        token.update(start_ms=None, end_ms=None)
             self.server.fields[name] = fields
             streaming = fields.get("stream") == "true"
             if path == "/recognition":

@@ -51,6 +51,18 @@ class AnyServerTest(PageTest):
                                      for text in (written, expected))
             self.assertEqual(written, expected)
 
+    def test_a_model_that_times_words_when_asked_to_is_asked(self):
+        reading = next((recordings.ROOT / ".cache/samples/reading").glob("*-0870.wav")).read_bytes()
+        self.page.get_by_label("Model").select_option("whisper-base")
+        card = self.uploaded(content=reading)
+        self.assertGreater(card.locator(".word").count(), card.locator(".segment").count(), "each can be clicked")
+        for form in ("srt", "vtt"):
+            with self.page.expect_download() as download:
+                card.get_by_role("button", name=form.upper()).click()
+            written = pathlib.Path(download.value.path()).read_text(encoding="utf-8")
+            self.assertEqual(written, self.from_server(reading, form, model="whisper-base"))
+            self.assertGreater(written.count("-->"), 1)
+
     def test_several_files_become_several_cards_and_all_are_done(self):
         files = [(f"file{i}.wav", recordings.spoken(1)) for i in range(6)]
         self.upload(*files)
@@ -83,9 +95,10 @@ class AnyServerTest(PageTest):
         self.until("!document.getElementById('uptime').textContent.includes('–')")
         self.assertGreater(self.page.locator("#models li").count(), 0)
 
-    def from_server(self, content, form):
+    def from_server(self, content, form, **fields):
         mark = uuid.uuid4().hex
-        parts = [f'--{mark}\r\nContent-Disposition: form-data; name="format"\r\n\r\n{form}\r\n'.encode(),
+        parts = [*(f'--{mark}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
+                   for name, value in {"format": form, **fields}.items()),
                  f'--{mark}\r\nContent-Disposition: form-data; name="file"; filename="talk.wav"\r\n\r\n'.encode(),
                  content, f"\r\n--{mark}--\r\n".encode()]
         request = urllib.request.Request(f"{self.url}/v1/transcribe", b"".join(parts),
