@@ -61,10 +61,6 @@ float WhisperDecoder::attention_scale() const {
   return 1.0F / std::sqrt(static_cast<float>(dk));
 }
 
-int64_t WhisperDecoder::MemoryBytes(int64_t rows) const {
-  return CrossMemory::Bytes(dims_.decoder_layers, rows, attention_shape(), dims_.compute_type);
-}
-
 CrossMemory WhisperDecoder::Listen(const float* encoded, int64_t rows, Workspace& workspace) const {
   const int64_t width = dims_.width;
   CrossMemory memory(dims_.decoder_layers, rows, attention_shape(), dims_.compute_type);

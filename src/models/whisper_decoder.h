@@ -45,7 +45,6 @@ class WhisperDecoder {
 
   // What the decoder wants of an utterance's encoding [rows, width], for all its steps.
   CrossMemory Listen(const float* encoded, int64_t rows, Workspace& workspace) const;
-  int64_t MemoryBytes(int64_t rows) const;
 
   // Adds the tokens of each input to its cache, no two of which may be the same; ids are within the vocabulary and a
   // cache holds text_positions tokens at most. Inputs of one utterance read its memory together where they are

@@ -154,13 +154,6 @@ absl::StatusOr<Format> ParseFormat(std::string_view name) {
   return InvalidArgument("format '{}' is not known; there are {}", name, allowed);
 }
 
-std::string_view Extension(Format format) {
-  for (const auto& [name, known] : kFormats) {
-    if (format == known) return name;
-  }
-  return "";
-}
-
 void AskForTimes(Format format, bool takes_search_options, SearchOptions& search) {
   search.word_timestamps |= takes_search_options && (format == Format::kSrt || format == Format::kVtt);
 }

@@ -14,7 +14,6 @@ namespace tutti {
 enum class Format { kTxt, kJson, kJsonl, kSrt, kVtt, kTsv };
 
 absl::StatusOr<Format> ParseFormat(std::string_view name);  // "txt", "json", …
-std::string_view Extension(Format format);                  // without the dot
 
 // Adds to `search` what the format needs of a model that `takes_search_options`: cues are cut between words, so these
 // have times.

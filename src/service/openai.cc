@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/language_names.h"
+#include "base/seconds.h"
 #include "pipeline/cues.h"
 #include "pipeline/formats.h"
 #include "service/api_error.h"
@@ -14,10 +15,8 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-double ToSeconds(int64_t ms) { return static_cast<double>(ms) / 1000; }
-
 Json Usage(const Transcript& transcript) {
-  return {{"type", "duration"}, {"seconds", std::ceil(ToSeconds(transcript.duration_ms))}};
+  return {{"type", "duration"}, {"seconds", std::ceil(SecondsOf(transcript.duration_ms))}};
 }
 
 // What is not a number has no place in JSON.
@@ -41,8 +40,8 @@ Json SegmentJson(const Segment& segment, const Cue& cue, size_t id) {
   constexpr int64_t kMsPerFrame = 10;  // Whisper's, in which OpenAI gives offsets
   Json json = {{"id", id},
                {"seek", segment.start_ms / kMsPerFrame},
-               {"start", ToSeconds(cue.start_ms)},
-               {"end", ToSeconds(cue.end_ms)},
+               {"start", SecondsOf(cue.start_ms)},
+               {"end", SecondsOf(cue.end_ms)},
                {"text", cue.text},
                {"tokens", segment.token_ids},
                {"temperature", Finite(segment.temperature.value_or(0))},
@@ -68,7 +67,7 @@ void AddSegments(const Segment& segment, bool has_channels, Json& segments) {
 Json VerboseJson(const Transcript& transcript, const OpenAiRequest& request) {
   Json json = {{"task", request.task == Task::kTranslate ? "translate" : "transcribe"},
                {"language", LanguageOf(transcript, request)},
-               {"duration", ToSeconds(transcript.duration_ms)},
+               {"duration", SecondsOf(transcript.duration_ms)},
                {"text", transcript.text}};
   if (request.segments) {
     json["segments"] = Json::array();
@@ -80,7 +79,7 @@ Json VerboseJson(const Transcript& transcript, const OpenAiRequest& request) {
       for (const Token& token : segment.tokens) {
         if (!token.start_ms || !token.end_ms) continue;
         json["words"].push_back(
-            {{"word", token.text}, {"start", ToSeconds(*token.start_ms)}, {"end", ToSeconds(*token.end_ms)}});
+            {{"word", token.text}, {"start", SecondsOf(*token.start_ms)}, {"end", SecondsOf(*token.end_ms)}});
       }
     }
   }

@@ -54,14 +54,6 @@ TEST(FormatsTest, CuesNeedWordsWithTimesOfModelsThatSearch) {
   }
 }
 
-TEST(FormatsTest, NamesAndExtensionsAreTheSame) {
-  for (const char* name : {"txt", "json", "jsonl", "srt", "vtt", "tsv"}) {
-    const auto format = ParseFormat(name);
-    ASSERT_TRUE(format.ok()) << name;
-    EXPECT_EQ(Extension(*format), name);
-  }
-}
-
 TEST(FormatsTest, AnUnknownFormatIsRefusedWithTheListOfThoseThereAre) {
   EXPECT_THAT(Message(ParseFormat("pdf").status()), HasSubstr("'pdf' is not known; there are txt, json, jsonl"));
 }
