@@ -28,7 +28,8 @@ absl::StatusOr<EmbeddingTable> EmbeddingTable::Load(const WeightSource& source, 
     table.int8_ = {};
     table.scales_ = {};
   } else if (from.type == ComputeType::kBf16 || from.is_half) {
-    const WeightMatrix f32 = WeightConverter().Rows(from, ComputeType::kF32, 0, vocabulary, width);
+    WeightConverter converter;
+    const WeightMatrix f32 = converter.Rows(from, ComputeType::kF32, 0, vocabulary, width);
     const auto* data = static_cast<const float*>(f32.data);
     table.f32_.assign(data, data + size);
   }

@@ -17,7 +17,8 @@ int64_t StoredBytes(const WeightMatrix& matrix) {
 
 }  // namespace
 
-WeightMatrix WeightConverter::Rows(const WeightMatrix& from, ComputeType to, int64_t first, int64_t count, int64_t in) {
+WeightMatrix WeightConverter::Rows(const WeightMatrix& from, ComputeType to, int64_t first, int64_t count,
+                                   int64_t in) & {
   const auto elements = static_cast<size_t>(count * in);
   const auto* data = static_cast<const std::byte*>(from.data) + first * in * StoredBytes(from);
   const float* scales = from.scales == nullptr ? nullptr : from.scales + first;

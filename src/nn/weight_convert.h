@@ -13,7 +13,7 @@ class WeightConverter {
  public:
   // Rows [first, first + count) of `from` [out, in], row-major and of type `to`; where they are that already, the
   // matrix's own bytes. Valid until the next call. With panels, `first` is the first of one.
-  WeightMatrix Rows(const WeightMatrix& from, ComputeType to, int64_t first, int64_t count, int64_t in);
+  WeightMatrix Rows(const WeightMatrix& from, ComputeType to, int64_t first, int64_t count, int64_t in) &;
 
  private:
   std::vector<int8_t> rows_;  // of panels
