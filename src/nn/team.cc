@@ -58,8 +58,10 @@ void Team::Trim() {
 
 void Team::Help(Workspace& workspace) {
   uint64_t trims = 0;
-  while (!stop_) {
+  while (true) {
+    // Before what else is looked at: what comes later than this look changes the ticket, and the wait ends.
     const uint64_t seen = ticket_;
+    if (stop_) return;
     if (TakeOne(workspace)) continue;
     if (const uint64_t wanted = trims_; wanted != trims) {
       workspace.Release();

@@ -54,6 +54,16 @@ TEST(TeamTest, HelpersThatHaveFallenAsleepWakeForTheNextRound) {
   }
 }
 
+TEST(TeamTest, HelpersEndWhereverTheyAreWhenTheTeamDoes) {
+  Workspace own;
+  for (int i = 0; i < 3000; ++i) {
+    Team team(1);
+    const int delay = i % 1000;  // a moment longer each time, so that the helper is found at each place of its loop
+    for (volatile int spent = 0; spent < delay; spent = spent + 1) {
+    }
+  }
+}
+
 TEST(TeamTest, AnExceptionComesOutOnceTheOthersHaveEnded) {
   Team team(2);
   Workspace own;
