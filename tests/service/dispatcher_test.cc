@@ -44,6 +44,7 @@ TEST_F(DispatcherTest, RunsNoMoreThanTheWindowAndWhatReachesBeyondIt) {
   Start({.window_seconds = 100});
   const std::vector<std::string> names = {"a1", "a2", "a3", "a4", "a5"};
   for (const std::string& name : names) Submit(name, 60);
+  ASSERT_TRUE(recognizer_->HasBegun("a2"));
   for (const std::string& name : names) recognizer_->Finish(name, 60);
   EXPECT_EQ(recognizer_->most_running(), 2u);
   EXPECT_EQ(recognizer_->begun(), names);
