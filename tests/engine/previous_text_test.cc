@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/engine/fake_decoding.h"
 #include "tests/engine/fake_parts.h"
 #include "tests/support/eventually.h"
 
@@ -74,7 +75,7 @@ class ListeningModel final : public AsrModel {
   std::unique_ptr<Decoding> NewDecoding() const override { return std::make_unique<Steps>(*this); }
 
  private:
-  class Steps final : public Decoding {
+  class Steps final : public testing::OneStepDecoding {
    public:
     explicit Steps(const ListeningModel& model) : company_(model.company_), left_(model.most_) {}
     void Admit(std::span<const Utterance> utterances, Workspace&) override {
@@ -84,24 +85,17 @@ class ListeningModel final : public AsrModel {
         live_.push_back({one.id, std::move(hypothesis)});
       }
     }
-    void Step(Workspace&, std::vector<Finished>& finished) override {
+    void Step(Workspace& workspace, std::vector<Finished>& finished) override {
       if (left_ <= 0) throw std::runtime_error("too much");
       if (live_.size() < company_) return;
       company_ = 1;
       left_ -= static_cast<int64_t>(live_.size());
-      for (Finished& one : live_) finished.push_back(std::move(one));
-      live_.clear();
+      OneStepDecoding::Step(workspace, finished);
     }
-    void Remove(int64_t id) override {
-      std::erase_if(live_, [id](const Finished& one) { return one.id == id; });
-    }
-    void Clear() override { live_.clear(); }
-    bool empty() const override { return live_.empty(); }
 
    private:
     size_t company_;
     int64_t left_;
-    std::vector<Finished> live_;
   };
 
   const std::shared_ptr<const Frontend> frontend_ = *Frontend::Create(FrontendOptions{}, Cmvn{});

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "tests/engine/fake_decoding.h"
 #include "tests/engine/fake_parts.h"
 
 namespace tutti {
@@ -56,7 +57,7 @@ class BabelModel final : public AsrModel {
 
  private:
   // One for all segments: there is one worker.
-  class Steps final : public Decoding {
+  class Steps final : public testing::OneStepDecoding {
    public:
     void Admit(std::span<const Utterance> utterances, Workspace&) override {
       for (const Utterance& one : utterances) {
@@ -66,19 +67,9 @@ class BabelModel final : public AsrModel {
         ++heard_;
       }
     }
-    void Step(Workspace&, std::vector<Finished>& finished) override {
-      for (Finished& one : live_) finished.push_back(std::move(one));
-      live_.clear();
-    }
-    void Remove(int64_t id) override {
-      std::erase_if(live_, [id](const Finished& one) { return one.id == id; });
-    }
-    void Clear() override { live_.clear(); }
-    bool empty() const override { return live_.empty(); }
 
    private:
     int heard_ = 0;
-    std::vector<Finished> live_;
   };
 
   const std::shared_ptr<const Frontend> frontend_ = *Frontend::Create(FrontendOptions{}, Cmvn{});
