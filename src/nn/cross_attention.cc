@@ -9,6 +9,7 @@
 
 #include "nn/attention_head.h"
 #include "nn/cross_attention_quads.h"
+#include "nn/element_bytes.h"
 #include "nn/quantise.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -249,10 +250,6 @@ constexpr int64_t kPadding = 16;
 
 int64_t Padded(int64_t n) { return (n + kPadding - 1) / kPadding * kPadding; }
 
-int64_t KvBytes(ComputeType type) {
-  return type == ComputeType::kInt8 ? 1 : type == ComputeType::kBf16 ? 2 : int64_t{sizeof(float)};
-}
-
 bool InQuads(ComputeType type) { return type == ComputeType::kInt8 && HasInt8Attention(); }
 
 int64_t KeyElements(int64_t rows, int64_t dk, ComputeType type) {
@@ -262,7 +259,7 @@ int64_t KeyElements(int64_t rows, int64_t dk, ComputeType type) {
 int64_t HeadBytes(int64_t rows, int64_t dk, ComputeType type) {
   const int64_t elements = KeyElements(rows, dk, type) + Padded(rows) * Padded(dk);
   const int64_t scales = type == ComputeType::kInt8 ? 2 * Padded(rows) * int64_t{sizeof(float)} : 0;
-  return elements * KvBytes(type) + scales;
+  return elements * ElementBytes(type) + scales;
 }
 
 template <typename T, typename To>
@@ -299,7 +296,7 @@ bool CrossMemory::in_quads() const { return InQuads(type_); }
 CrossMemory::Head CrossMemory::head(int64_t layer, int64_t head) const {
   std::byte* at = bytes_.get() + (layer * shape_.heads + head) * HeadBytes(rows_, shape_.dk, type_);
   Head found = {.keys = at,
-                .values = at + KeyElements(rows_, shape_.dk, type_) * KvBytes(type_),
+                .values = at + KeyElements(rows_, shape_.dk, type_) * ElementBytes(type_),
                 .key_scales = nullptr,
                 .value_scales = nullptr};
   if (type_ == ComputeType::kInt8) {
@@ -327,7 +324,7 @@ void CrossMemory::Put(int64_t layer, int64_t first, int64_t count, const float* 
       const int64_t row = first + t;
       const float* k = keys + t * stride + h * dk;
       const float* v = values + t * stride + h * dk;
-      const int64_t size = KvBytes(type_);
+      const int64_t size = ElementBytes(type_);
       std::byte* key = to.keys + row * size;
       std::byte* value = to.values + row * padded_dk_ * size;
       if (type_ == ComputeType::kBf16) {

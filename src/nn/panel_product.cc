@@ -4,6 +4,7 @@
 #include <cstring>
 #include <vector>
 
+#include "nn/element_bytes.h"
 #include "nn/panel_kernel.h"
 #include "nn/team.h"
 #include "nn/weight_convert.h"
@@ -21,10 +22,6 @@ constexpr int64_t kCrowded = 512;
 
 // Rows that are converted and packed before the next, whole panels of them.
 constexpr int64_t kPackedRows = 8 * kPanelColumns;
-
-int64_t ElementBytes(ComputeType type) {
-  return type == ComputeType::kInt8 ? 1 : type == ComputeType::kBf16 ? 2 : int64_t{sizeof(float)};
-}
 
 // Weights [out, in] as panels (panel_kernel.h).
 void Pack(const std::byte* weights, int64_t out, int64_t row_bytes, int64_t words, std::byte* panels) {

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "checkpoint/half.h"
+#include "nn/element_bytes.h"
 #include "nn/quantise.h"
 #include "nn/weight_panels.h"
 
@@ -11,8 +12,7 @@ namespace tutti {
 namespace {
 
 int64_t StoredBytes(const WeightMatrix& matrix) {
-  if (matrix.type == ComputeType::kInt8) return 1;
-  return matrix.type == ComputeType::kBf16 || matrix.is_half ? 2 : int64_t{sizeof(float)};
+  return matrix.is_half ? int64_t{sizeof(uint16_t)} : ElementBytes(matrix.type);
 }
 
 }  // namespace
